@@ -1,0 +1,1 @@
+"""Drivers: one boundary to the client under test, two transports (a subprocess, or in memory)."""

@@ -1,0 +1,160 @@
+"""Results as values: checks, cases, and the one stream of events that every reporter consumes."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Verdict(enum.StrEnum):
+    """Of a check; a case takes the worst. Best first."""
+
+    PASS = "pass"
+    INFO = "info"
+    NON_STRICT = "non-strict"
+    """Right in the end, but a wrong book was visible until a bad message was fully processed."""
+    WARN = "warn"
+    """A SHOULD was broken."""
+    UNSUPPORTED = "unsupported"
+    """Declared up front by the adapter, never inferred from failure."""
+    INCONCLUSIVE = "inconclusive"
+    """Proved nothing: the fault never fired or never reached the client, or nothing was observed. Never green."""
+    FAIL = "fail"
+    """A MUST was broken."""
+    HUNG = "hung"
+    CRASHED = "crashed"
+    ADAPTER_ERROR = "adapter-error"
+    HARNESS_ERROR = "harness-error"
+
+    @property
+    def rank(self) -> int:
+        return _ORDER[self]
+
+
+_ORDER = {verdict: rank for rank, verdict in enumerate(Verdict)}
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """The worst of several; INCONCLUSIVE of none (nothing was proved)."""
+    return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.INCONCLUSIVE)
+
+
+class LevelDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """One level that differs: what the client showed (None: no such level) against the truth (None: none there)."""
+
+    side: str
+    price: str
+    shown: str | None
+    truth: str | None
+    note: str = ""
+    """Which update explains it: "written by update 57", "ghost: deleted by update 61"."""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One property at one place of the scenario."""
+
+    id: str
+    """``S1``, or with a place: ``E1@7``."""
+    verdict: Verdict
+    title: str
+    """The property in words: "every live book is one that the exchange published"."""
+    rule: str | None = None
+    """Id of the rule that it tests (``kraken-v2/checksum-verify``)."""
+    anomaly: str | None = None
+    """A code that known failures are matched by: ``ghost``, ``torn``, ``missed-update``, ``not-live`` …"""
+    message: str = ""
+    """What is wrong, in one or two sentences."""
+    position: int | None = None
+    """Of the first evidence that shows it."""
+    cause: int | None = None
+    """Position of the message that the client handled wrongly, where known."""
+    diff: tuple[LevelDiff, ...] = ()
+    shown: tuple[tuple[str, str, str], ...] = ()
+    """The book as shown, top ten: (side, price, size)."""
+    truth: tuple[tuple[str, str, str], ...] = ()
+    """The nearest right book, top ten."""
+    observations: int = 0
+    """How many observations the verdict rests on."""
+
+
+class Lag(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the client took to show what it was proven to have, in seconds."""
+
+    samples: int = 0
+    p50: float = 0.0
+    p99: float = 0.0
+    most: float = 0.0
+
+
+class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one case."""
+
+    id: str
+    """``kraken-v2/book/gap/single``"""
+    dialect: str
+    scenario: str
+    title: str
+    seed: int
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    message: str = ""
+    """Why, in a sentence, where the verdict is not of a check (crashed, hung …) or as a summary."""
+    diagnosis: str = ""
+    seconds: float = 0.0
+    client: str = ""
+    slow: bool = False
+    attempts: int = 1
+    reproduced: bool | None = None
+    """A failed case is run once more in a fresh process: whether it failed again. None: not run again."""
+    known: str | None = None
+    """The reason, where a known-failures entry expects this outcome."""
+    lag: Lag = Lag()
+    observations: int = 0
+    recovery_seconds: float | None = None
+    transcript: str | None = None
+    """Path relative to the report's folder."""
+    stderr: tuple[str, ...] = ()
+    """The last lines of the client's log, where the case did not pass."""
+    reproduce: str = ""
+    """The command that runs this case again."""
+
+    @property
+    def failing(self) -> bool:
+        return self.verdict.rank >= Verdict.INCONCLUSIVE.rank
+
+
+class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run-started", tag_field="event"):
+    client: str
+    dialects: tuple[str, ...]
+    cases: tuple[str, ...]
+    skipped_slow: tuple[str, ...] = ()
+    """Slow cases that the selection left out: always listed."""
+    jobs: int = 1
+    seed: int | None = None
+    version: str = ""
+
+
+class CaseStarted(msgspec.Struct, frozen=True, kw_only=True, tag="case-started", tag_field="event"):
+    id: str
+
+
+class CaseFinished(msgspec.Struct, frozen=True, kw_only=True, tag="case-finished", tag_field="event"):
+    result: CaseResult
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True, tag="trouble", tag_field="event"):
+    """Something went wrong outside any case (client not found, stale known-failures entry, port taken …)."""
+
+    status: int
+    """The exit status that it calls for."""
+    message: str
+
+
+class RunFinished(msgspec.Struct, frozen=True, kw_only=True, tag="run-finished", tag_field="event"):
+    seconds: float
+    exit_status: int
+    interrupted: bool = False
+
+
+ResultEvent = RunStarted | CaseStarted | CaseFinished | Trouble | RunFinished

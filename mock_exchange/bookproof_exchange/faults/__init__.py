@@ -1,0 +1,1 @@
+"""Faults: deliberate misbehaviour of the exchange, as data (`specs`) and as pure transforms (`messages`)."""

@@ -1,0 +1,215 @@
+"""Every fault and every legal oddity as data: what a scenario file can say.
+
+Where each is carried out: message faults and edits by the pure transforms of `faults.messages`; stream, subscription,
+REST and connection faults by `script.exchange`, which owns the cursor, the held answers and the connections.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from bookproof_exchange.dialects.api import EditKind
+from bookproof_exchange.market.events import Shape
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """The base of all fault specifications."""
+
+
+# --- message faults: strike the next updates of the primary book feed -----------------------------------------------
+
+
+class OnUpdates(Spec, frozen=True, kw_only=True):
+    """The base of faults on the feed's messages. The first struck update is of the given shape."""
+
+    shape: Shape = Shape(kind="change", rank=2)
+    symbol: int = 1
+    """Which symbol of the scenario, from 1."""
+
+
+class Drop(OnUpdates, frozen=True, kw_only=True, tag="drop"):
+    """The next ``count`` updates are lost. Their levels are not touched again until the book is whole."""
+
+    count: int = 1
+
+
+class Duplicate(OnUpdates, frozen=True, kw_only=True, tag="duplicate"):
+    """The next update comes twice: the copy follows ``later`` further updates (0: at once)."""
+
+    later: int = 0
+
+
+class Swap(OnUpdates, frozen=True, kw_only=True, tag="swap"):
+    """The next two updates change places."""
+
+
+class Delay(OnUpdates, frozen=True, kw_only=True, tag="delay"):
+    """The next update comes after the ``by`` updates that follow it."""
+
+    by: int = 3
+
+
+class Edited(OnUpdates, frozen=True, kw_only=True, tag="edit"):
+    """The next ``count`` updates carry an edit of the dialect (a wrong checksum, cut JSON, other number text …)."""
+
+    edit: EditKind
+    value: int | None = None
+    count: int = 1
+
+
+MessageFault = Drop | Duplicate | Swap | Delay | Edited
+
+# --- stream faults ------------------------------------------------------------------------------------------------
+
+
+class Resnapshot(Spec, frozen=True, kw_only=True, tag="resnapshot"):
+    """A further snapshot in band, after ``away`` ticks that nobody was told of. ``empty``: of an empty book."""
+
+    away: int = 6
+    empty: bool = False
+    symbol: int = 1
+
+
+class Stall(Spec, frozen=True, kw_only=True, tag="stall"):
+    """Silence. ``feed``: one feed stops, all else goes on. ``data``: no data, heartbeats and pongs go on.
+    ``socket``: nothing at all, pings unanswered, TCP open. Lasts until a step ``lift``; ``away`` ticks pass meanwhile."""
+
+    scope: Literal["feed", "data", "socket"] = "data"
+    away: int = 10
+    symbol: int = 1
+
+
+# --- subscription faults: armed before the client subscribes (before `sync`, or before a reconnect) -------------------
+
+
+class LateAck(Spec, frozen=True, kw_only=True, tag="late-ack"):
+    """``messages`` updates are sent before the acknowledgement."""
+
+    messages: int = 3
+
+
+class NoAck(Spec, frozen=True, kw_only=True, tag="no-ack"):
+    """The acknowledgement never comes; the data does."""
+
+
+class RefuseSubscribe(Spec, frozen=True, kw_only=True, tag="refuse-subscribe"):
+    """The venue refuses the first ``times`` subscriptions, in its own words."""
+
+    times: int = 1
+
+
+class NoSnapshot(Spec, frozen=True, kw_only=True, tag="no-snapshot"):
+    """The subscription is acknowledged and updates come, but no snapshot does, ``times`` times."""
+
+    times: int = 1
+
+
+class EarlyUpdates(Spec, frozen=True, kw_only=True, tag="early-updates"):
+    """``messages`` updates come between acknowledgement and snapshot in band."""
+
+    messages: int = 2
+
+
+# --- REST faults: strike the next snapshot requests -----------------------------------------------------------------
+
+
+class StaleRest(Spec, frozen=True, kw_only=True, tag="stale-rest"):
+    """The next ``times`` REST snapshots are ``by`` ticks old (``by`` 0: exactly at the cursor)."""
+
+    by: int = 12
+    times: int = 1
+
+
+class AheadRest(Spec, frozen=True, kw_only=True, tag="ahead-rest"):
+    """The next REST snapshot is ``by`` ticks ahead of the stream, which follows."""
+
+    by: int = 5
+    times: int = 1
+
+
+class StraddledRest(Spec, frozen=True, kw_only=True, tag="straddled-rest"):
+    """The next REST snapshot falls in the middle of an update that covers several versions."""
+
+    times: int = 1
+
+
+class SlowRest(Spec, frozen=True, kw_only=True, tag="slow-rest"):
+    """``messages`` updates are sent after the request came (its snapshot is taken then) and before its answer."""
+
+    messages: int = 8
+    times: int = 1
+
+
+class FailingRest(Spec, frozen=True, kw_only=True, tag="failing-rest"):
+    """The next ``times`` snapshot requests fail. ``status`` 0: the connection is dropped without an answer."""
+
+    status: int = 500
+    times: int = 1
+    retry_after: int | None = None
+    body: Literal["venue", "empty", "html", "cut"] = "venue"
+
+
+# --- connection faults --------------------------------------------------------------------------------------------
+
+
+class Close(Spec, frozen=True, kw_only=True, tag="close"):
+    """The exchange ends the connection(s) now. ``away`` ticks pass before the next connection's subscription.
+
+    ``close``: a WebSocket close with ``code``; ``fin``: TCP end without a close frame; ``rst``: reset;
+    ``mid-frame``: half a frame, then FIN. ``refuse``: so many further connection attempts are refused (HTTP 503)."""
+
+    how: Literal["close", "fin", "rst", "mid-frame"] = "close"
+    code: int = 1001
+    reason: str = ""
+    away: int = 20
+    refuse: int = 0
+
+
+class Farewell(Spec, frozen=True, kw_only=True, tag="farewell"):
+    """The venue announces its end (for instance ``serverShutdown``), sends ``messages`` more updates, then closes."""
+
+    messages: int = 5
+    away: int = 10
+    code: int = 1001
+
+
+Fault = (
+    MessageFault
+    | Resnapshot
+    | Stall
+    | LateAck
+    | NoAck
+    | RefuseSubscribe
+    | NoSnapshot
+    | EarlyUpdates
+    | StaleRest
+    | AheadRest
+    | StraddledRest
+    | SlowRest
+    | FailingRest
+    | Close
+    | Farewell
+)
+
+#: Legal although odd: the venue may do this at any time, so a client must take it without alarm.
+LEGAL_EDITS: frozenset[str] = frozenset(
+    {
+        "padded-numbers",
+        "trimmed-numbers",
+        "delete-absent",
+        "set-then-delete",
+        "delete-then-set",
+        "reversed-rows",
+        "empty-update",
+        "null-side",
+        "unknown-type",
+        "unknown-field",
+    }
+)
+
+
+def kind_of(fault: Fault) -> str:
+    """The name under which the fault is listed: its kind, or the edit's."""
+    return fault.edit if isinstance(fault, Edited) else str(fault.__struct_config__.tag)

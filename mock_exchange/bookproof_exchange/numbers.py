@@ -1,0 +1,50 @@
+"""Prices and sizes: scaled integers inside, decimal text at the edges, never floats."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+
+class NumberError(ValueError):
+    """A text that is not a decimal number on the instrument's grid."""
+
+
+def to_text(value: int, decimals: int) -> str:
+    """The text with exactly ``decimals`` decimals: ``to_text(12345, 2) == '123.45'``."""
+    if decimals == 0:
+        return str(value)
+    sign = ""
+    if value < 0:
+        sign, value = "-", -value
+    digits = str(value)
+    if len(digits) <= decimals:
+        digits = digits.rjust(decimals + 1, "0")
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
+
+
+def from_text(text: str, decimals: int) -> int:
+    """The scaled integer of a decimal text, any spelling (``1e-7``, ``0.10``, ``5``); NumberError if off the grid."""
+    whole, dot, fraction = text.partition(".")
+    if whole.isascii() and whole.isdigit() and (not dot or (fraction.isascii() and fraction.isdigit())):
+        if len(fraction) <= decimals:
+            return int(whole + fraction) * _power(decimals - len(fraction))
+        if not fraction[decimals:].strip("0"):
+            return int(whole + fraction[:decimals])
+        raise NumberError(f"{text!r} has more than {decimals} decimals")
+    try:
+        scaled = Decimal(text).scaleb(decimals)
+    except InvalidOperation:
+        raise NumberError(f"{text!r} is not a decimal number") from None
+    if not scaled.is_finite():
+        raise NumberError(f"{text!r} is not a finite number")
+    result = int(scaled)
+    if result != scaled:
+        raise NumberError(f"{text!r} has more than {decimals} decimals")
+    return result
+
+
+_POWERS = tuple(10**n for n in range(40))
+
+
+def _power(n: int) -> int:
+    return _POWERS[n] if n < 40 else 10**n
