@@ -28,6 +28,8 @@ class Opened(Record, frozen=True, kw_only=True, tag="opened"):
 
     connection: int
     path: str
+    intents: tuple[Intent, ...] = ()
+    """Subscriptions that the URL made."""
 
 
 class Closed(Record, frozen=True, kw_only=True, tag="closed"):

@@ -213,6 +213,11 @@ class Session(Protocol):
         """One client frame."""
         ...
 
+    def refuse(self, frame: Frame) -> Reply:
+        """The venue's refusal, in its own words, of a subscription that it would otherwise accept (the session is
+        unchanged). Where the venue refuses in silence: no message. Only asked for subscription frames."""
+        ...
+
     def publish(self, tick: Tick) -> Sequence[Message]:
         """What this connection's feeds of the symbol send for the tick (nothing, where nothing visible changed)."""
         ...
@@ -447,6 +452,10 @@ class Dialect(Protocol):
 
     def rest(self, request: HttpRequest, view: View) -> HttpAnswer:
         """Any HTTP request. Unknown paths get the venue's own error. A snapshot shows ``view.index(symbol)``."""
+        ...
+
+    def limited(self, status: int, retry_after: int | None) -> HttpAnswer:
+        """The venue's own error answer with this HTTP status (429, 418, 5xx …)."""
         ...
 
     def edit(self, message: Message, edit: Edit, view: View) -> Message | None:

@@ -1,0 +1,276 @@
+"""Plays a scenario's script, step by step, as a generator: pure, no clock, no I/O.
+
+`play` yields what it waits for; the shell (the harness's runner, or ``serve``) performs the exchange's actions in the
+meantime and sends back whether the awaited thing came within its limit:
+
+    waits = play(exchange, timing)
+    wait = next(waits)
+    while True: wait = waits.send(came)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+
+import msgspec
+
+from bookproof_exchange import evidence
+from bookproof_exchange.dialects.api import Subscribed, Unsubscribed
+from bookproof_exchange.faults import specs
+from bookproof_exchange.scenario.model import (
+    Await,
+    Converge,
+    Hold,
+    Inject,
+    Lift,
+    Oddity,
+    Probe,
+    Quiet,
+    Read,
+    Send,
+    Settle,
+    Step,
+    Sync,
+)
+from bookproof_exchange.script.actions import Action
+from bookproof_exchange.script.exchange import Exchange
+from bookproof_exchange.timing import Timing
+
+
+class Perform(msgspec.Struct, frozen=True):
+    """Hand these actions to the server now. Answered by True."""
+
+    actions: tuple[Action, ...]
+
+
+class Until(msgspec.Struct, frozen=True):
+    """Wait until ``ready()`` is true; it is asked again after everything that arrives."""
+
+    what: str
+    ready: Callable[[], bool]
+    limit: float
+
+
+class ReadNow(msgspec.Struct, frozen=True):
+    """Ask the client for its state of a symbol, once. True: it answered with a live book."""
+
+    symbol: str
+
+
+class Shows(msgspec.Struct, frozen=True):
+    """Read (and look at what is pushed) until the client shows, live, a right book at version ``least`` or later
+    (``exactly``: at that version), or the limit is over."""
+
+    symbol: str
+    least: int
+    exactly: bool
+    limit: float
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Let this many seconds pass."""
+
+    seconds: float
+
+
+Wait = Perform | Until | ReadNow | Shows | Pause
+Play = Generator[Wait, bool, bool]
+
+#: How many updates the stream may flow, at most, while a client starts up or recovers.
+MOST_TRICKLE = 400
+
+
+def play(exchange: Exchange, timing: Timing) -> Play:
+    """The whole script. Returns True if every step came to its end, False where one was given up."""
+    scenario = exchange.scenario
+    faults = 0
+    for place, step in enumerate(scenario.script, start=1):
+        name = _step_name(step)
+        exchange.record(lambda position, at: evidence.Step(position=position, at=at, place=place, step=name))  # noqa: B023
+        exchange.hold_on_strike = _probe_follows(scenario.script[place:])
+        match step:
+            case Sync(lead=lead):
+                exchange.lead = lead
+                came = yield from _sync(exchange, timing)
+                exchange.lead = 0
+                _waited(exchange, place, "sync", came, timing.sync)
+                if not came:
+                    return False
+                for symbol in exchange.symbols:
+                    exchange.whole(symbol)
+            case Send(count=count, shape=shape, symbol=ordinal, mode=mode):
+                yield from _perform(
+                    exchange.advance(count, symbol=_symbol(exchange, ordinal), shape=shape, mode=mode)
+                )
+            case Inject(fault=fault) | Oddity(fault=fault):
+                faults += 1
+                actions = exchange.arm(faults, fault, legal=isinstance(step, Oddity))
+                yield from _perform(actions)
+            case Read(symbol=ordinal):
+                yield from _barrier(exchange, timing)
+                yield ReadNow(_symbol(exchange, ordinal))
+            case Hold():
+                exchange.hold()
+            case Probe():
+                yield from _barrier(exchange, timing)
+                for symbol in exchange.symbols:
+                    yield ReadNow(symbol)
+                exchange.hold_on_strike = False
+                yield from _perform(exchange.release())
+            case Converge(during=during, limit=limit_name):
+                limit = timing.converge if limit_name == "converge" else timing.sync
+                came = yield from _converge(exchange, timing, during, limit)
+                _waited(exchange, place, "converge", came, limit)
+                if not came:
+                    return False
+            case Settle():
+                came = yield from _settle(exchange, timing)
+                _waited(exchange, place, "settle", came, timing.settle)
+                if not came:
+                    return False
+            case Lift():
+                yield from _perform(exchange.lift())
+            case Quiet(seconds=seconds):
+                yield Pause(seconds)
+            case Await(what=what, limit=seconds_or_none):
+                limit = timing.request if seconds_or_none is None else seconds_or_none
+                came = yield Until(what, _happened(exchange, what), limit)
+                _waited(exchange, place, what, came, limit)
+    yield from _perform(exchange.finish())
+    return True
+
+
+def _sync(exchange: Exchange, timing: Timing) -> Play:
+    def subscribed() -> bool:
+        return all(exchange.subscribed(symbol) for symbol in exchange.symbols)
+
+    if not (yield Until("subscription", subscribed, timing.sync)):
+        return False
+    return (yield from _follow(exchange, timing, timing.sync))
+
+
+def _converge(exchange: Exchange, timing: Timing, during: int, limit: float) -> Play:
+    yield from _perform(exchange.release())
+    if during:
+        yield from _perform(exchange.advance(during))
+    came = yield from _follow(exchange, timing, limit)
+    if came:
+        for symbol in exchange.symbols:
+            exchange.whole(symbol)
+    return came
+
+
+def _follow(exchange: Exchange, timing: Timing, limit: float) -> Play:
+    """Until the client shows every symbol at the cursor as of now, or later. The stream flows on, at first only after a
+    patient look (so that a client that needs no more updates sees the same bytes in every run), then faster."""
+    marks = {symbol: exchange.view.index(symbol) for symbol in exchange.symbols}
+    spent, patience, flow, flowed = 0.0, timing.trickle * 8, 1, 0
+    while True:
+        for symbol in exchange.symbols:
+            look = min(patience, limit - spent)
+            if look <= 0:
+                return False
+            if not (yield Shows(symbol, marks[symbol], False, look)):
+                spent += look
+                break
+        else:
+            return True
+        patience = timing.trickle
+        if flowed < MOST_TRICKLE:
+            yield from _perform(exchange.advance(flow))
+            flowed += flow
+            flow = min(flow * 2, 16)
+        else:
+            patience = max(patience, timing.poll_most)
+
+
+def _settle(exchange: Exchange, timing: Timing) -> Play:
+    yield from _perform(exchange.release())
+    yield from _barrier(exchange, timing)
+    for symbol in exchange.symbols:
+        if not (yield Shows(symbol, exchange.view.index(symbol), True, timing.settle)):
+            return False
+    return True
+
+
+def _barrier(exchange: Exchange, timing: Timing) -> Generator[Wait, bool, None]:
+    """Prove that every open connection has read all that was sent. A client that answers no pings is not waited for twice."""
+    actions: list[Action] = []
+    for connection in exchange.open_connections():
+        if not connection.muted:
+            actions.extend(exchange.ping(connection))
+    if not actions:
+        return
+    yield from _perform(actions)
+    yield Until("barrier", lambda: not exchange.outstanding(), timing.barrier)
+
+
+def _perform(actions: Sequence[Action]) -> Generator[Wait, bool, None]:
+    if actions:
+        yield Perform(tuple(actions))
+
+
+def _happened(exchange: Exchange, what: str) -> Callable[[], bool]:
+    """Whether the client did something since the last fault struck (or, without one, since now)."""
+    since = max(
+        (record.position for record in exchange.evidence if isinstance(record, evidence.Struck)),
+        default=exchange.position,
+    )
+
+    def happened() -> bool:
+        for record in reversed(exchange.evidence):
+            if record.position <= since:
+                return False
+            match what, record:
+                case "reconnect", evidence.Opened():
+                    return True
+                case "subscribe", evidence.Received(intents=intents) | evidence.Opened(intents=intents):
+                    if any(isinstance(intent, Subscribed) for intent in intents):
+                        return True
+                case "unsubscribe", evidence.Received(intents=intents):
+                    if any(isinstance(intent, Unsubscribed) for intent in intents):
+                        return True
+                case "snapshot-request", evidence.Rest(answer=answer, faults=faults):
+                    if faults or (answer is not None and answer.snapshot is not None):
+                        return True
+                case _:
+                    pass
+        return False
+
+    return happened
+
+
+def _waited(exchange: Exchange, place: int, what: str, came: bool, limit: float) -> None:
+    exchange.record(
+        lambda position, at: evidence.Waited(
+            position=position, at=at, place=place, what=what, came=came, limit=limit
+        )
+    )
+
+
+def _symbol(exchange: Exchange, ordinal: int) -> str:
+    return exchange.symbols[min(ordinal, len(exchange.symbols)) - 1]
+
+
+def _step_name(step: Step) -> str:
+    name = str(step.__struct_config__.tag)
+    match step:
+        case Inject(fault=fault) | Oddity(fault=fault):
+            return f"{name} {specs.kind_of(fault)}"
+        case Send(count=count):
+            return f"{name} {count}"
+        case _:
+            return name
+
+
+def _probe_follows(rest: Sequence[Step]) -> bool:
+    """Whether the client is to be observed before its recovery from the faults that strike now."""
+    for step in rest:
+        match step:
+            case Probe():
+                return True
+            case Converge() | Settle() | Sync():
+                return False
+            case _:
+                continue
+    return False
