@@ -1,0 +1,65 @@
+"""A `Scenario` as a file: the short form, which loads to the same value. Used to hand out what a search has found."""
+
+from __future__ import annotations
+
+import re
+
+from bookproof_exchange.scenario.model import Scenario
+from bookproof_exchange.scenario.shorthand import Short, short_scenario
+from bookproof_exchange.scenario.yamltree import Scalar
+
+_WIDTH = 110
+_PLAIN = re.compile(r"[A-Za-z0-9_./|+-]+(?: [A-Za-z0-9_./|+-]+)*")
+_INDICATORS = re.compile(r"^(?:[-?:.|](?: |$)|---|\.\.\.)|: | #")
+
+
+def write(scenario: Scenario) -> str:
+    """The scenario as YAML text, ending in a newline; ``loads(write(s)) == s``."""
+    lines: list[str] = []
+    for key, value in short_scenario(scenario).items():
+        if key == "script" and isinstance(value, list) and value:
+            lines.append("script:")
+            lines += [f"  - {_flow(step, top=True)}" for step in value]
+        else:
+            lines.append(f"{key}: {_flow(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _flow(value: Short, *, top: bool = False) -> str:
+    """``top``: a mapping of one step, written without its braces."""
+    match value:
+        case dict():
+            inside = ", ".join(f"{key}: {_flow(item)}" for key, item in value.items())
+            return inside if top else f"{{{inside}}}"
+        case list():
+            return f"[{', '.join(_flow(item) for item in value)}]"
+        case str():
+            return _text(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return repr(value)
+    raise TypeError(value)
+
+
+def _text(text: str) -> str:
+    """Plain where YAML takes it for the same text, else in double quotes."""
+    harmless = _PLAIN.fullmatch(text) is not None and _INDICATORS.search(text) is None
+    if harmless and not text.startswith(("-", ".", "+", "|")) and Scalar(1, 1, text, True).value() == text:
+        return text
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character in '"\\':
+        return "\\" + character
+    if 0x20 <= code < 0x7F or (0xA1 <= code < 0xD800 and code not in (0x2028, 0x2029)) or 0xE000 <= code < 0xFEFF:
+        return character
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
