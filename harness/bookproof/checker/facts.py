@@ -20,6 +20,9 @@ class Admissible(msgspec.Struct, frozen=True, gc=False):
     """Of the reference's whole book (its window already cut)."""
     true: bool = True
     """Whether it equals the truth at ``index`` within the known region."""
+    cut: int | None = None
+    """The fingerprint cut to `Facts.depth_shown`, for a state that is not true and deeper than what the client shows.
+    None: not worked out; observations that only such a state could explain are then not judged."""
 
 
 class Region(msgspec.Struct, frozen=True):
@@ -79,3 +82,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     most_resyncs: int | None = None
     undetectable: bool = False
     """The scenario holds a fault that the ideal client cannot notice."""
+    faults_armed: int = 0
+    """How many faults the scenario arms (their numbers are distinct in `Struck.fault`); V0 asks that each struck."""
+    sequence_base: Mapping[str, int] = {}
+    """By symbol: version i has the venue's sequence number ``base + i``. Empty where the dialect has no sequence: S6 is
+    then not judged."""
+    fresh_snapshots: bool = False
+    """The venue promises that a snapshot is never older than what was sent before: S2 is then a MUST across epochs."""
+    stability: Literal["MUST", "SHOULD", "MAY"] = "SHOULD"
+    """The level of E2 (no more recoveries once converged)."""
+    await_levels: Mapping[int, Literal["MUST", "SHOULD", "MAY"]] = {}
+    """The level of each `await` step, by place; MUST where not named."""
