@@ -204,10 +204,10 @@ class _Walker:
             return self.bad(node, path, f"expected a step such as `- send: 10` or `- probe`, found {_found(node)}")
         type_ = STEPS.get(name.text)
         if type_ is None:
-            hint = did_you_mean(name.text, STEPS)
+            suggestion = did_you_mean(name.text, STEPS)
             if name.text in FAULTS or name.text in EDITS:
-                hint = f"a fault stands in a step: `- fault: {name.text}`"
-            return self.bad(name, path, f"unknown step {name.text!r}", hint)
+                suggestion = f"a fault stands in a step: `- fault: {name.text}`"
+            return self.bad(name, path, f"unknown step {name.text!r}", suggestion)
         plain: dict[str, Plain] = {"step": type_.__struct_config__.tag}
         what = f"the step {name.text!r}"
         principal = PRINCIPAL.get(type_)
@@ -245,8 +245,8 @@ class _Walker:
             return {**edited, "kind": tag_of(specs.Edited)}
         type_ = FAULTS.get(kind.text)
         if type_ is None:
-            hint = did_you_mean(kind.text, [*FAULTS, *EDITS])
-            return self.bad(kind, path, f"unknown fault {kind.text!r}", hint)
+            suggestion = did_you_mean(kind.text, [*FAULTS, *EDITS])
+            return self.bad(kind, path, f"unknown fault {kind.text!r}", suggestion)
         return {"kind": kind.text, **self.fields(node, pairs, type_, path, what=what)}
 
     def shape(self, node: yamltree.Node, path: str) -> Plain:
