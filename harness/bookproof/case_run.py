@@ -1,0 +1,505 @@
+"""Runs one case: exchange, server, client and script in one nursery; then the checker on the evidence.
+
+The shell around the pure parts. It performs what the player asks for, records what the client shows, and turns what can
+go wrong with the process (hang, crash, broken protocol) into a verdict with everything that was measured until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+import trio
+
+from bookproof.cases.plan import Case
+from bookproof.cases.properties import rules_by_property
+from bookproof.checker.facts import Chain, Facts
+from bookproof.checker.judge import freshness, judge
+from bookproof.checker.match import Matcher
+from bookproof.drivers.api import (
+    BookShown,
+    ClientCrashed,
+    ClientHung,
+    ClientInfo,
+    Driver,
+    EventShown,
+    Shown,
+    Start,
+    TradeShown,
+    Unsupported,
+)
+from bookproof.reference import reference
+from bookproof.results import CaseResult, Check, Verdict, worst
+from bookproof_exchange import evidence
+from bookproof_exchange.dialects import DIALECTS
+from bookproof_exchange.errors import AdapterError, HarnessError
+from bookproof_exchange.faults import specs
+from bookproof_exchange.scenario.model import Inject, Oddity
+from bookproof_exchange.script.actions import Action
+from bookproof_exchange.script.exchange import Exchange
+from bookproof_exchange.script.player import Pause, Perform, ReadNow, Shows, Until, Wait, play
+from bookproof_exchange.timing import Timing
+
+#: Edits that make the ideal client's own book differ from the truth without a way to notice at once.
+_ALTERING = frozenset({"corrupt-level", "corrupt-level-consistent", "renumbered-gap", "wrong-type"})
+
+
+class ServerLike(Protocol):
+    """What a case needs of a server (`bookproof_exchange.server.Server`)."""
+
+    changed: Callable[[], None]
+
+    def perform(self, actions: Sequence[Action]) -> None: ...
+
+
+class Venue(Protocol):
+    """Where a case's exchange can be reached: a listener on loopback, or an in-memory network."""
+
+    async def open(self, exchange: Exchange, nursery: trio.Nursery) -> tuple[ServerLike, str, str, str | None]:
+        """Serve the exchange in the nursery: the server, WebSocket base URL, HTTP base URL, path of the CA file."""
+        ...
+
+
+class CaseRun(msgspec.Struct, kw_only=True):
+    """The outcome of one run of a case, with all its evidence."""
+
+    result: CaseResult
+    evidence: Sequence[evidence.Evidence]
+    chains: dict[str, tuple[Chain, ...]]
+    exchange: Exchange | None = None
+
+
+class _Running:
+    """The state of one case while it runs."""
+
+    def __init__(self, case: Case, driver: Driver, timing: Timing) -> None:
+        self.case = case
+        self.driver = driver
+        self.timing = timing
+        self.dialect = DIALECTS.get(case.dialect)
+        self.began = trio.current_time()
+        self.exchange = Exchange(
+            self.dialect, case.scenario, case.exchange_seed, clock=lambda: trio.current_time() - self.began
+        )
+        self.changed = trio.Event()
+        self.depth_shown: int | None = None
+        self.matchers: dict[str, Matcher] = {}
+        self.reads = 0
+        self.latest: dict[str, BookShown] = {}
+        self.unsupported: str | None = None
+        self.trouble: tuple[Verdict, str, tuple[str, ...]] | None = None
+        self.finished = False
+
+    # --- what happens ----------------------------------------------------------------------------------------------
+
+    def poke(self) -> None:
+        self.changed.set()
+
+    def sink(self, shown: Shown) -> None:
+        """What the adapter says becomes evidence, in the order in which its lines are read."""
+        match shown:
+            case BookShown():
+                self.latest[shown.symbol] = shown
+                self.exchange.record(
+                    lambda position, at: evidence.Observed(
+                        position=position,
+                        at=at,
+                        symbol=shown.symbol,
+                        claim=shown.claim,
+                        bids=shown.bids,
+                        asks=shown.asks,
+                        version=shown.version,
+                        read=shown.read,
+                    )
+                )
+            case TradeShown():
+                self.exchange.record(
+                    lambda position, at: evidence.ObservedTrade(
+                        position=position,
+                        at=at,
+                        symbol=shown.symbol,
+                        price=shown.price,
+                        size=shown.size,
+                        side=shown.side,
+                        trade_id=shown.trade_id,
+                    )
+                )
+            case EventShown():
+                self.exchange.record(
+                    lambda position, at: evidence.ClientEvent(
+                        position=position,
+                        at=at,
+                        kind=shown.kind,
+                        message=shown.message,
+                        symbol=shown.symbol,
+                        exception=shown.exception,
+                        fatal=shown.fatal,
+                    )
+                )
+        self.poke()
+
+    async def run(self, venue: Venue) -> None:
+        """Everything until the client is stopped; process trouble ends it early."""
+        async with trio.open_nursery() as nursery:
+            server, ws, http, tls_ca = await venue.open(self.exchange, nursery)
+            server.changed = self.poke
+            for name, interval in (("heartbeat", self.dialect.traits.heartbeat_s),):
+                if interval is not None:
+                    nursery.start_soon(self._heartbeats, server, interval, name=name)
+            if self.dialect.traits.ping_s is not None:
+                nursery.start_soon(self._pings, server, self.dialect.traits.ping_s)
+            try:
+                with trio.fail_after(self.timing.case):
+                    await self._drive(server, ws, http, tls_ca)
+            except trio.TooSlowError:
+                self.trouble = (Verdict.HUNG, f"the case took longer than {self.timing.case:g} s", self.driver.log())
+                await self.driver.close()
+            except ClientHung as hung:
+                self.trouble = (Verdict.HUNG, str(hung), hung.stderr)
+            except ClientCrashed as crashed:
+                self.trouble = (Verdict.CRASHED, str(crashed), crashed.stderr)
+            except AdapterError as error:
+                self.trouble = (Verdict.ADAPTER_ERROR, str(error), self.driver.log())
+            nursery.cancel_scope.cancel()
+
+    async def _drive(self, server: ServerLike, ws: str, http: str, tls_ca: str | None) -> None:
+        endpoints = dict(self.dialect.endpoints(ws, http))
+        scenario = self.case.scenario
+        start = Start(
+            case=self.case.id,
+            dialect=self.case.dialect,
+            ws_url=endpoints["ws"],
+            rest_url=endpoints["rest"],
+            endpoints=endpoints,
+            symbols=self.exchange.symbols,
+            channels=scenario.subscribe.channels,
+            depth=_depth(scenario.subscribe.depth, self.dialect.traits.depths),
+            tls_ca=tls_ca,
+            time_base=self.exchange.view.time_base_us // 1000,
+        )
+        async with trio.open_nursery() as nursery:
+            # a client that dies between two questions is noticed at once
+            nursery.start_soon(self.driver.watch)
+            started = await self.driver.start(start, self.sink)
+            if isinstance(started, Unsupported):
+                self.unsupported = started.reason
+            else:
+                self.depth_shown = started.depth_shown
+                for symbol, instrument in self.exchange.view.instruments.items():
+                    self.matchers[symbol] = Matcher(
+                        self.exchange.view.truth(symbol),
+                        instrument,
+                        self._compare_depth(),
+                        self.driver.info.numbers,
+                    )
+                await self._play(server)
+                await self.driver.stop()
+            nursery.cancel_scope.cancel()
+
+    def _compare_depth(self) -> int | None:
+        traits = self.dialect.traits
+        depth = _depth(self.case.scenario.subscribe.depth, traits.depths)
+        feed = (traits.default_depth if depth is None else depth) if traits.windowed else None
+        limits = [limit for limit in (feed, self.depth_shown) if limit is not None]
+        return min(limits) if limits else None
+
+    async def _play(self, server: ServerLike) -> None:
+        waits = play(self.exchange, self.timing)
+        came: bool | None = None
+        try:
+            while True:
+                wait = waits.send(came) if came is not None else next(waits)
+                came = await self._await(server, wait)
+        except StopIteration as end:
+            self.finished = bool(end.value)
+
+    async def _await(self, server: ServerLike, wait: Wait) -> bool:
+        match wait:
+            case Perform(actions=actions):
+                server.perform(actions)
+                await trio.lowlevel.checkpoint()
+                return True
+            case Until(ready=ready, limit=limit):
+                with trio.move_on_after(limit):
+                    while not ready():
+                        self.changed = trio.Event()
+                        await self.changed.wait()
+                return ready()
+            case ReadNow(symbol=symbol):
+                return (await self._read(symbol)).claim == "live"
+            case Shows(symbol=symbol, least=least, exactly=exactly, limit=limit):
+                return await self._shows(symbol, least, exactly, limit)
+            case Pause(seconds=seconds):
+                await trio.sleep(seconds)
+                return True
+
+    async def _read(self, symbol: str) -> BookShown:
+        self.reads += 1
+        number = self.reads
+        self.exchange.record(
+            lambda position, at: evidence.ReadAsked(position=position, at=at, read=number, symbol=symbol)
+        )
+        return await self.driver.read(symbol)
+
+    async def _shows(self, symbol: str, least: int, exactly: bool, limit: float) -> bool:
+        """Read until the state is there; between two reads wait for something to arrive, or a moment."""
+        matcher = self.matchers[symbol]
+        deadline = trio.current_time() + limit
+        patience = self.timing.poll
+        while True:
+            shown = await self._read(symbol)
+            if shown.claim == "live" and (shown.bids or shown.asks or self._empty(symbol, least)):
+                if self._matches(matcher, symbol, shown, least, exactly):
+                    return True
+            left = deadline - trio.current_time()
+            if left <= 0:
+                return False
+            self.changed = trio.Event()
+            with trio.move_on_after(min(patience, left)):
+                await self.changed.wait()
+                # a client shows a message some time after its bytes were read: look again soon, not at once
+                await trio.sleep(min(self.timing.poll, left))
+            patience = min(patience * 2, self.timing.poll_most)
+
+    def _empty(self, symbol: str, index: int) -> bool:
+        truth = self.exchange.view.truth(symbol)
+        return not truth.book(index).levels(0, 1) and not truth.book(index).levels(1, 1)  # type: ignore[arg-type]
+
+    def _matches(self, matcher: Matcher, symbol: str, shown: BookShown, least: int, exactly: bool) -> bool:
+        bids, asks = shown.bids, shown.asks
+        if self.driver.info.sorted_by_adapter:
+            pass
+        cursor = self.exchange.view.index(symbol)
+        regions = {
+            chain.region for chain in self._chains(symbol) if chain.broken is None or chain.broken.reason != "closed"
+        } or {None}
+        for region in regions:
+            if exactly:
+                if matcher.equals(bids, asks, least, region):
+                    return True
+            elif matcher.match(bids, asks, at_least=least, at_most=cursor, region=region) is not None:
+                return True
+        return False
+
+    def _chains(self, symbol: str) -> tuple[Chain, ...]:
+        if self.dialect.traits.snapshot_from == "stream":
+            return ()
+        return self.reference()[symbol]
+
+    def reference(self) -> dict[str, tuple[Chain, ...]]:
+        return reference(
+            self.dialect, self.exchange.view.truths, self.exchange.view.instruments, self.exchange.evidence
+        )
+
+    async def _heartbeats(self, server: ServerLike, interval: float) -> None:
+        while True:
+            await trio.sleep(interval)
+            for connection in self.exchange.open_connections():
+                server.perform(self.exchange.beat(connection))
+
+    async def _pings(self, server: ServerLike, interval: float) -> None:
+        while True:
+            await trio.sleep(interval)
+            for connection in self.exchange.open_connections():
+                if not connection.muted:
+                    server.perform(self.exchange.ping(connection))
+
+
+async def run_case(case: Case, driver: Driver, venue: Venue, timing: Timing) -> CaseRun:
+    """Run one case on a live driver and judge it. Raises only what is the harness's or the user's fault."""
+    info = driver.info
+    missing = _undeclared(case, info)
+    if missing is not None:
+        return CaseRun(result=_result(case, info, Verdict.UNSUPPORTED, (), message=missing), evidence=(), chains={})
+    running = _Running(case, driver, timing)
+    try:
+        await running.run(venue)
+    except BaseExceptionGroup as group:
+        single = _single(group)
+        if isinstance(single, ClientHung | ClientCrashed | AdapterError):
+            verdict = {
+                ClientHung: Verdict.HUNG,
+                ClientCrashed: Verdict.CRASHED,
+                AdapterError: Verdict.ADAPTER_ERROR,
+            }[type(single)]
+            running.trouble = (verdict, str(single), getattr(single, "stderr", None) or driver.log())
+        elif single is not None and not isinstance(single, Exception):
+            raise single from None
+        else:
+            raise
+    return conclude(running)
+
+
+def conclude(running: _Running) -> CaseRun:
+    """The checker's judgement of what a case left behind."""
+    case, exchange, info = running.case, running.exchange, running.driver.info
+    seconds = trio.current_time() - running.began
+    records = tuple(exchange.evidence)
+    if running.unsupported is not None:
+        result = _result(case, info, Verdict.UNSUPPORTED, (), message=running.unsupported, seconds=seconds)
+        return CaseRun(result=result, evidence=records, chains={}, exchange=exchange)
+    chains = running.reference()
+    facts = facts_of(running, chains)
+    checks = list(judge(facts, records))
+    checks.extend(_self_check(running, chains))
+    verdict = worst([check.verdict for check in checks])
+    message, stderr = "", ()
+    log: tuple[str, ...] = stderr
+    if running.trouble is not None:
+        trouble, message, log = running.trouble
+        if trouble.rank > verdict.rank or trouble in (Verdict.HUNG, Verdict.CRASHED, Verdict.ADAPTER_ERROR):
+            verdict = trouble if verdict is not Verdict.HARNESS_ERROR else verdict
+    elif verdict.rank >= Verdict.INCONCLUSIVE.rank:
+        failed = max(checks, key=lambda check: check.verdict.rank, default=None)
+        message = "" if failed is None else failed.message
+        log = running.driver.log()
+    result = _result(
+        case,
+        info,
+        verdict,
+        tuple(checks),
+        message=message,
+        seconds=seconds,
+        stderr=log[-20:],
+    )
+    observations = sum(isinstance(record, evidence.Observed) for record in records)
+    result = msgspec.structs.replace(
+        result, observations=observations, lag=freshness(facts, records), recovery_seconds=_recovery(records)
+    )
+    return CaseRun(result=result, evidence=records, chains=chains, exchange=exchange)
+
+
+def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
+    """What the checker needs besides the evidence."""
+    case, exchange, info = running.case, running.exchange, running.driver.info
+    scenario = case.scenario
+    return Facts(
+        dialect=case.dialect,
+        truths=exchange.view.truths,
+        instruments=exchange.view.instruments,
+        chains=chains,
+        depth_shown=running.depth_shown,
+        claims=info.claims,
+        pushes=info.push,
+        numbers=info.numbers,
+        atomic_read=info.atomic_read,
+        sorted_by_adapter=info.sorted_by_adapter,
+        notice=running.timing.notice,
+        rules=rules_by_property(case.dialect, running.dialect.rules, scenario.rules),
+        honest=scenario.expect.honest,
+        resync=scenario.expect.resync,
+        most_resyncs=scenario.expect.most_resyncs,
+        sequence_base={symbol: exchange.view.sequence_base(symbol) for symbol in exchange.symbols}
+        if running.dialect.traits.sequence
+        else {},
+        faults_armed=sum(isinstance(step, Inject | Oddity) for step in scenario.script),
+    )
+
+
+def _self_check(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> list[Check]:
+    """The ideal client, run on the very bytes, must hold the truth: if it does not, the harness is wrong."""
+    altered = any(
+        isinstance(step, Inject | Oddity)
+        and isinstance(step.fault, specs.Edited)
+        and step.fault.edit in _ALTERING
+        for step in running.case.scenario.script
+    )
+    if altered:
+        return []
+    for symbol, followed in chains.items():
+        for chain in followed:
+            for state in chain.states:
+                if not state.true:
+                    return [
+                        Check(
+                            id="H1",
+                            verdict=Verdict.HARNESS_ERROR,
+                            title="the reference equals the truth",
+                            message=f"the reference for {symbol} departs from truth version {state.index} although "
+                            "nothing was corrupted on purpose: a bug of Bookproof, please report it",
+                            position=state.position,
+                        )
+                    ]
+    return []
+
+
+def _recovery(records: Sequence[evidence.Evidence]) -> float | None:
+    """Seconds from the last strike of a fault to the end of the `converge` that followed."""
+    struck: float | None = None
+    took: float | None = None
+    for record in records:
+        if isinstance(record, evidence.Struck):
+            struck = record.at
+        elif isinstance(record, evidence.Waited) and record.what == "converge" and record.came and struck is not None:
+            took = record.at - struck
+            struck = None
+    return took
+
+
+def _undeclared(case: Case, info: ClientInfo) -> str | None:
+    if info.dialects and case.dialect not in info.dialects:
+        return f"the adapter declares {', '.join(info.dialects)}, not {case.dialect}"
+    for channel in case.scenario.subscribe.channels:
+        if channel not in info.channels:
+            return f"the adapter does not declare the channel {channel!r}"
+    return None
+
+
+def _depth(depth: int | str | None, depths: tuple[int, ...]) -> int | None:
+    match depth:
+        case "least":
+            return min(depths) if depths else None
+        case "most":
+            return max(depths) if depths else None
+        case int() | None:
+            return depth
+        case _:
+            raise HarnessError(f"unknown depth {depth!r}")
+
+
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """The one exception inside nested groups, or the most telling of several."""
+    leaves: list[BaseException] = []
+
+    def walk(node: BaseException) -> None:
+        if isinstance(node, BaseExceptionGroup):
+            for child in node.exceptions:
+                walk(child)
+        else:
+            leaves.append(node)
+
+    walk(group)
+    for leaf in leaves:
+        if not isinstance(leaf, Exception):
+            return leaf
+    client = [leaf for leaf in leaves if isinstance(leaf, ClientHung | ClientCrashed | AdapterError)]
+    if len(client) == len(leaves):
+        return client[0]
+    return None
+
+
+def _result(
+    case: Case,
+    info: ClientInfo,
+    verdict: Verdict,
+    checks: tuple[Check, ...],
+    *,
+    message: str = "",
+    seconds: float = 0.0,
+    stderr: tuple[str, ...] = (),
+) -> CaseResult:
+    return CaseResult(
+        id=case.id,
+        dialect=case.dialect,
+        scenario=case.scenario.id,
+        title=case.scenario.title,
+        seed=case.seed,
+        verdict=verdict,
+        checks=checks,
+        message=message,
+        seconds=seconds,
+        client=f"{info.name} {info.version}".strip(),
+        slow=case.scenario.slow,
+        stderr=stderr,
+    )

@@ -1,0 +1,53 @@
+"""Which property of the checker tests which rule, so that a failed check can cite the venue's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+#: Rule key -> the properties whose failure breaks it, most telling first.
+PROPERTIES: Mapping[str, tuple[str, ...]] = {
+    "snapshot-replaces": ("S3", "S1", "E1"),
+    "checksum-verify": ("S4", "S5", "S1", "E1"),
+    "recover-after-checksum": ("E1", "E2", "E5"),
+    "wait-for-snapshot": ("S1", "S5"),
+    "window-truncate": ("S1", "E3"),
+    "delete-zero": ("S1", "E3"),
+    "delete-unknown": ("E6", "S1", "E3"),
+    "rows-in-order": ("S1", "E3"),
+    "numbers-lossless": ("S1", "E6", "E3"),
+    "versions-integers": ("S1", "E3"),
+    "thin-book": ("E6", "S1", "E3"),
+    "reconnect-rebuild": ("E1", "S3", "S1"),
+    "silence-noticed": ("S4", "E1"),
+    "shutdown-notice": ("E1", "S1"),
+    "pong": ("E6",),
+    "keepalive": ("E6",),
+    "refusal-surfaced": ("E1", "S1"),
+    "unknown-tolerated": ("E6", "E3"),
+    "malformed-survived": ("E1", "S1"),
+    "isolation": ("S7", "S1"),
+    "no-false-alarm": ("E6",),
+    "resubscribe-clean": ("E5", "E1"),
+    "message-rate": ("E5",),
+    "reconnect-backoff": ("E5",),
+    "trades-complete": ("T1",),
+    "buffer-before-snapshot": ("S1", "E1"),
+    "stale-snapshot-refetch": ("E1", "S1"),
+    "align-start": ("S1", "E1", "E3"),
+    "old-event-ignored": ("S1", "S2", "E3"),
+    "overlap-accepted": ("E6", "S1"),
+    "gap-restart": ("S4", "S1", "E1"),
+    "rest-retry": ("E1",),
+    "rest-backoff": ("E5",),
+    "frame-type-routing": ("E1", "S1"),
+}
+
+
+def rules_by_property(dialect: str, known: Mapping[str, object], keys: Sequence[str]) -> dict[str, str]:
+    """For each property the first rule of the scenario that it tests, as a rule id."""
+    found: dict[str, str] = {}
+    for key in keys:
+        if key in known:
+            for name in PROPERTIES.get(key, ()):
+                found.setdefault(name, f"{dialect}/{key}")
+    return found

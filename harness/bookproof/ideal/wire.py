@@ -1,0 +1,159 @@
+"""The ideal client's own wire: WebSocket over any trio stream (sans-I/O ``websockets``), and one-shot HTTP (``h11``)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlencode
+
+import h11
+import trio
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidHandshake
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
+from websockets.http11 import Response
+from websockets.uri import parse_uri
+
+from bookproof_exchange.dialects.api import Frame, HttpAnswer, HttpRequest
+
+Connect = Callable[[], Awaitable[trio.abc.Stream]]
+"""Opens a stream to the exchange; WebSocket and REST are on the same port."""
+
+
+class ConnectionLost(Exception):
+    """The connection could not be made, or ended."""
+
+
+class Socket:
+    """One WebSocket connection; answers pings by itself."""
+
+    def __init__(self, stream: trio.abc.Stream, protocol: ClientProtocol) -> None:
+        self._stream = stream
+        self._protocol = protocol
+        self._parts: list[bytes] = []
+        self._binary = False
+
+    @classmethod
+    async def open(cls, connect: Connect, url: str) -> Socket:
+        """Connect and shake hands; ConnectionLost if refused."""
+        try:
+            stream = await connect()
+        except OSError as error:
+            raise ConnectionLost(f"cannot connect: {error}") from None
+        protocol = ClientProtocol(parse_uri(url))
+        socket = cls(stream, protocol)
+        try:
+            protocol.send_request(protocol.connect())
+            await socket._flush()
+            while True:
+                for event in protocol.events_received():
+                    if isinstance(event, Response):
+                        if protocol.handshake_exc is not None:
+                            raise ConnectionLost(f"handshake refused: {protocol.handshake_exc}")
+                        return socket
+                if protocol.handshake_exc is not None:
+                    raise ConnectionLost(f"handshake failed: {protocol.handshake_exc}")
+                await socket._receive()
+        except (trio.BrokenResourceError, trio.ClosedResourceError, InvalidHandshake) as error:
+            await trio.aclose_forcefully(stream)
+            raise ConnectionLost(f"handshake failed: {error}") from None
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(stream)
+            raise
+
+    async def send(self, frame: Frame) -> None:
+        try:
+            if frame.binary:
+                self._protocol.send_binary(frame.payload)
+            else:
+                self._protocol.send_text(frame.payload)
+            await self._flush()
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise ConnectionLost(f"cannot send: {error}") from None
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """Data frames as they come; raises ConnectionLost at the end."""
+        while True:
+            for event in self._protocol.events_received():
+                if not isinstance(event, WireFrame):
+                    continue
+                if event.opcode in (Opcode.TEXT, Opcode.BINARY):
+                    self._binary = event.opcode is Opcode.BINARY
+                    self._parts = [bytes(event.data)]
+                elif event.opcode is Opcode.CONT:
+                    self._parts.append(bytes(event.data))
+                else:
+                    continue
+                if event.fin:
+                    yield Frame(b"".join(self._parts), self._binary)
+            try:
+                await self._flush()
+                if self._protocol.close_expected() or self._protocol.parser_exc is not None:
+                    raise ConnectionLost(f"closed: {self._protocol.close_code}")
+                await self._receive()
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                raise ConnectionLost(f"broken: {error}") from None
+
+    async def close(self) -> None:
+        """Say goodbye, and be gone; never raises."""
+        with trio.move_on_after(0.5, shield=True):
+            try:
+                if self._protocol.close_code is None and self._protocol.close_sent is None:
+                    self._protocol.send_close(1000)
+                await self._flush()
+            except Exception:
+                pass
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(self._stream)
+
+    async def _flush(self) -> None:
+        data = b"".join(self._protocol.data_to_send())
+        if data:
+            await self._stream.send_all(data)
+
+    async def _receive(self) -> None:
+        data = await self._stream.receive_some(65536)
+        if data:
+            self._protocol.receive_data(data)
+        else:
+            self._protocol.receive_eof()
+            for event in self._protocol.events_received():
+                del event
+            raise ConnectionLost("end of stream")
+
+
+async def fetch(connect: Connect, base: str, request: HttpRequest) -> HttpAnswer:
+    """One HTTP request on a connection of its own; ConnectionLost if no answer comes."""
+    target = request.path + ("?" + urlencode(request.query) if request.query else "")
+    host = base.partition("://")[2].partition("/")[0]
+    connection = h11.Connection(h11.CLIENT)
+    try:
+        stream = await connect()
+    except OSError as error:
+        raise ConnectionLost(f"cannot connect: {error}") from None
+    try:
+        head = h11.Request(
+            method=request.method, target=target, headers=[("host", host), ("connection", "close"), ("accept", "*/*")]
+        )
+        await stream.send_all((connection.send(head) or b"") + (connection.send(h11.EndOfMessage()) or b""))
+        status, headers, body = 0, (), b""
+        answered: tuple[tuple[str, str], ...] = headers
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                connection.receive_data(await stream.receive_some(65536))
+            elif isinstance(event, h11.Response):
+                status = event.status_code
+                answered = tuple((name.decode(), value.decode("latin-1")) for name, value in event.headers)
+            elif isinstance(event, h11.Data):
+                body += bytes(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                return HttpAnswer(status=status, body=body, headers=answered)
+            elif isinstance(event, h11.ConnectionClosed):
+                raise ConnectionLost("the HTTP connection was dropped")
+    except (h11.RemoteProtocolError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        raise ConnectionLost(f"no HTTP answer: {error}") from None
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(stream)
