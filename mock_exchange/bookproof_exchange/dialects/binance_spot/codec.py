@@ -1,0 +1,194 @@
+"""Exchange side: market truth to wire bytes.
+
+Shapes: https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md (2026-07-21). The order of
+fields, the eight decimals and the ascending rows are those of captured frames (cryptofeed sample_data, 2021-10-12;
+k2-market-data-platform fixtures, 2026-08).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from bookproof_exchange.dialects.api import View
+from bookproof_exchange.dialects.binance_spot.traits import TEXT_DECIMALS
+from bookproof_exchange.market import Change, Event, Instrument, Levels, Side, Trade, Truth
+from bookproof_exchange.numbers import to_text
+
+_MOST_CACHED = 200_000
+NOTHING = "0.00000000"
+
+
+class Texts:
+    """The venue's texts of one instrument's prices and sizes, remembered: a book repeats them for ever."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._price_decimals = instrument.price_decimals
+        self._size_decimals = instrument.size_decimals
+        self._prices: dict[int, str] = {}
+        self._sizes: dict[int, str] = {}
+
+    def price(self, value: int) -> str:
+        text = self._prices.get(value)
+        if text is None:
+            text = _remember(self._prices, value, self._price_decimals)
+        return text
+
+    def size(self, value: int) -> str:
+        text = self._sizes.get(value)
+        if text is None:
+            text = _remember(self._sizes, value, self._size_decimals)
+        return text
+
+    def rows(self, levels: Iterable[tuple[int, int]]) -> str:
+        """``[["78436.75000000","2.32432000"],…]``, in the order given."""
+        rows = ",".join([f'["{self.price(price)}","{self.size(size)}"]' for price, size in levels])
+        return f"[{rows}]"
+
+
+def _remember(cache: dict[int, str], value: int, decimals: int) -> str:
+    if len(cache) >= _MOST_CACHED:
+        cache.clear()
+    text = cache[value] = to_text(value * 10 ** (TEXT_DECIMALS - decimals), TEXT_DECIMALS)
+    return text
+
+
+@functools.lru_cache(maxsize=256)
+def texts(instrument: Instrument) -> Texts:
+    """The (shared) texts of an instrument."""
+    return Texts(instrument)
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """The unit of a connection's times: ms, or µs where the URL asks for ``timeUnit=MICROSECOND``."""
+
+    micro: bool = False
+
+    def stamp(self, time_us: int) -> int:
+        return time_us if self.micro else time_us // 1000
+
+
+# --- book ---------------------------------------------------------------------------------------------------------
+
+
+def net(events: Iterable[Event]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """What a batch of events leaves behind: for every touched price its last absolute size, each side ascending.
+
+    A price that was set and removed within the batch remains as a zero row."""
+    sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
+    for event in events:
+        for side, price, size in event.changes:
+            sides[side][price] = size
+    return sorted(sides[Side.BID].items()), sorted(sides[Side.ASK].items())
+
+
+def changes_of(bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]]) -> tuple[Change, ...]:
+    """The same in the order of the wire: bids, then asks."""
+    return (
+        *(Change(Side.BID, price, size) for price, size in bids),
+        *(Change(Side.ASK, price, size) for price, size in asks),
+    )
+
+
+def depth_update(
+    instrument: Instrument,
+    stamp: int,
+    first: int,
+    last: int,
+    bids: Sequence[tuple[int, int]],
+    asks: Sequence[tuple[int, int]],
+) -> str:
+    """A diff depth event; ``first``, ``last`` are U and u."""
+    write = texts(instrument)
+    return (
+        f'{{"e":"depthUpdate","E":{stamp},"s":"{instrument.symbol}","U":{first},"u":{last},'
+        f'"b":{write.rows(bids)},"a":{write.rows(asks)}}}'
+    )
+
+
+def whole_book(instrument: Instrument, last: int, bids: Levels, asks: Levels) -> str:
+    """A partial depth event, and the body of a REST snapshot: best first on both sides, no symbol, no event type."""
+    write = texts(instrument)
+    return f'{{"lastUpdateId":{last},"bids":{write.rows(bids)},"asks":{write.rows(asks)}}}'
+
+
+def book_ticker(instrument: Instrument, last: int, bids: Levels, asks: Levels) -> str:
+    """A bookTicker event. An empty side is printed as zeros (not documented; no client may be judged by it)."""
+    write = texts(instrument)
+    bid = (write.price(bids[0][0]), write.size(bids[0][1])) if bids else (NOTHING, NOTHING)
+    ask = (write.price(asks[0][0]), write.size(asks[0][1])) if asks else (NOTHING, NOTHING)
+    return f'{{"u":{last},"s":"{instrument.symbol}","b":"{bid[0]}","B":"{bid[1]}","a":"{ask[0]}","A":"{ask[1]}"}}'
+
+
+# --- trades -------------------------------------------------------------------------------------------------------
+
+
+def trade(instrument: Instrument, stamp: int, trade: Trade) -> str:
+    """A trade event. ``m``: the buyer is the maker, so the seller was the aggressor."""
+    write = texts(instrument)
+    return (
+        f'{{"e":"trade","E":{stamp},"s":"{instrument.symbol}","t":{trade.number},"p":"{write.price(trade.price)}",'
+        f'"q":"{write.size(trade.size)}","T":{stamp},"m":{_json_bool(trade.taker is Side.ASK)},"M":true}}'
+    )
+
+
+def aggregated(trades: Sequence[Trade]) -> Iterator[Sequence[Trade]]:
+    """The trades of one event in runs of one price and one aggressor: what an aggTrade reports."""
+    start = 0
+    for at in range(1, len(trades) + 1):
+        if at == len(trades) or (trades[at].price, trades[at].taker) != (trades[start].price, trades[start].taker):
+            yield trades[start:at]
+            start = at
+
+
+def agg_trade(instrument: Instrument, stamp: int, number: int, run: Sequence[Trade]) -> str:
+    """An aggTrade event for a run of trades; ``number`` (``a``) is consecutive."""
+    write = texts(instrument)
+    return (
+        f'{{"e":"aggTrade","E":{stamp},"s":"{instrument.symbol}","a":{number},"p":"{write.price(run[0].price)}",'
+        f'"q":"{write.size(sum(part.size for part in run))}","f":{run[0].number},"l":{run[-1].number},"T":{stamp},'
+        f'"m":{_json_bool(run[0].taker is Side.ASK)},"M":true}}'
+    )
+
+
+class Aggregates:
+    """Counts the aggregate trades of one symbol, so that ``a`` is consecutive over the symbol's whole life."""
+
+    def __init__(self, truth: Truth) -> None:
+        self._truth = truth
+        self._index = 0
+        self._count = 0
+
+    def before(self, index: int) -> int:
+        """How many aggregates the events up to and with ``index`` made."""
+        if index < self._index:
+            self._index = self._count = 0
+        for event in self._truth.events(self._index, index):
+            self._count += sum(1 for _ in aggregated(event.trades))
+        self._index = index
+        return self._count
+
+
+# --- notices and framing ------------------------------------------------------------------------------------------
+
+
+def server_shutdown(stamp: int) -> str:
+    """The announcement of a planned end (since 2026-05-08)."""
+    return f'{{"e":"serverShutdown","E":{stamp}}}'
+
+
+def framed(stream: str, data: str, *, combined: bool) -> bytes:
+    """A data frame's payload in the connection's framing."""
+    return (f'{{"stream":{json.dumps(stream, ensure_ascii=False)},"data":{data}}}' if combined else data).encode()
+
+
+def sequence(view: View, symbol: str, index: int) -> int:
+    """The venue's update id of a version."""
+    return view.sequence_base(symbol) + index
+
+
+def _json_bool(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,117 @@
+"""Instruments, endpoints and limits of Binance Spot, and what the dialect can express.
+
+Sources: https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md and rest-api.md, read
+2026-07-21. Ticks and lots are those of the venue's exchangeInfo in 2026; prices are of the right order of magnitude.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bookproof_exchange.dialects.api import Traits
+from bookproof_exchange.market import Instrument
+
+NAME = "binance-spot"
+TITLE = "Binance Spot: diff depth with a REST snapshot"
+
+INSTRUMENTS: tuple[Instrument, ...] = (
+    Instrument(
+        symbol="BTCUSDT",
+        base="BTC",
+        quote="USDT",
+        price_decimals=2,
+        size_decimals=5,
+        start_price=7_843_675,
+        typical_size=25_000,
+    ),
+    Instrument(
+        symbol="ETHUSDT",
+        base="ETH",
+        quote="USDT",
+        price_decimals=2,
+        size_decimals=4,
+        start_price=264_512,
+        typical_size=30_000,
+    ),
+    Instrument(
+        symbol="XRPUSDT",
+        base="XRP",
+        quote="USDT",
+        price_decimals=4,
+        size_decimals=1,
+        start_price=21_430,
+        typical_size=20_000,
+    ),
+    Instrument(
+        symbol="SOLUSDT",
+        base="SOL",
+        quote="USDT",
+        price_decimals=2,
+        size_decimals=3,
+        start_price=14_571,
+        typical_size=40_000,
+    ),
+    Instrument(
+        symbol="DOGEUSDT",
+        base="DOGE",
+        quote="USDT",
+        price_decimals=5,
+        size_decimals=0,
+        start_price=16_342,
+        typical_size=20_000,
+    ),
+)
+
+TEXT_DECIMALS = 8
+"""The venue prints every price and quantity with eight decimals (captures of 2021 and 2026)."""
+
+MOST_STREAMS = 1024
+"""Streams a connection ("A single connection can listen to a maximum of 1024 streams")."""
+
+PARTIAL_DEPTHS = (5, 10, 20)
+
+OFFERED_EDITS = frozenset(
+    {
+        "corrupt-level",
+        "cut",
+        "wrong-type",
+        "unknown-type",
+        "unknown-field",
+        "trimmed-numbers",
+        "delete-absent",
+        "reversed-rows",
+        "renumbered-gap",
+    }
+)
+"""Not here, because the venue never does it, so that no client may be judged by it: more than eight decimals, the same
+price twice in an event, an event without levels, another spelling of an empty side; and there is no checksum."""
+
+TRAITS = Traits(
+    snapshot_from="rest",
+    sequence=True,
+    checksum=False,
+    windowed=False,
+    default_depth=None,
+    depths=(),
+    batch=(1, 6),
+    rest_limit=100,
+    ping_s=20.0,
+    pong_limit_s=60.0,
+    compression=False,
+    edits=OFFERED_EDITS,
+    close_codes=(1000, 1001, 1006, 1008),
+    farewell=True,
+    limits={
+        "messages_per_s": 5,
+        "streams_per_connection": MOST_STREAMS,
+        "connections_per_5min": 300,
+        "weight_per_min": 6000,
+        "connection_age_s": 86_400,
+    },
+)
+
+
+def endpoints(ws: str, http: str) -> Mapping[str, str]:
+    """``ws`` and ``rest`` are the two bases, as ``wss://stream.binance.com:9443`` and ``https://api.binance.com`` are:
+    clients append ``/ws/…`` or ``/stream?streams=…``, and ``/api/v3/…``."""
+    return {"ws": ws, "rest": http}
