@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from bookproof_exchange.dialects.api import Frame, HttpAnswer, HttpRequest
+from bookproof_exchange.server.tape import Tape
 
 SendMode = Literal["burst", "each", "bytes"]
 
@@ -32,6 +33,16 @@ class Write(msgspec.Struct, frozen=True):
     connection: int
     frames: tuple[Frame, ...]
     mode: SendMode = "burst"
+
+
+class Play(msgspec.Struct, frozen=True):
+    """Send messages ``first``..``last`` - 1 of a tape, in as few writes as possible: the way for long streams, and
+    for the same stream on many connections."""
+
+    connection: int
+    tape: Tape
+    first: int
+    last: int
 
 
 class PingClient(msgspec.Struct, frozen=True):
@@ -68,7 +79,7 @@ class Answer(msgspec.Struct, frozen=True):
     answer: HttpAnswer | None
 
 
-Action = Admit | Refuse | Write | PingClient | HangUp | Mute | Answer
+Action = Admit | Refuse | Write | Play | PingClient | HangUp | Mute | Answer
 
 
 class Host(Protocol):
@@ -94,8 +105,14 @@ class Host(Protocol):
         """A WebSocket ping of the client (the server answers it itself, unless muted)."""
         ...
 
-    def closed(self, connection: int, by: Literal["client", "exchange"], code: int | None, how: str) -> Sequence[Action]:
-        """The connection is gone; nothing more comes from it. ``how``: ``close``, ``eof``, ``reset``, ``protocol-error``."""
+    def closed(
+        self, connection: int, by: Literal["client", "exchange"], code: int | None, how: str
+    ) -> Sequence[Action]:
+        """The connection is gone; nothing more comes from it.
+
+        ``how``: ``close``, ``eof``, ``reset``, ``protocol-error``.
+        Told once for every connection that arrived and was not refused. ``code``: of the close frame, None
+        where there was none (1005: one without a code). After a HangUp ``by`` is ``exchange``."""
         ...
 
     def requested(self, number: int, request: HttpRequest) -> Sequence[Action]:

@@ -17,6 +17,7 @@ from bookproof_exchange.dialects.api import Frame, HttpRequest
 from bookproof_exchange.script.actions import Action, HangUp, Host, Write
 from bookproof_exchange.server import frames
 from bookproof_exchange.server.outbox import SPLIT, Batch, Ending, Item, Outbox, Slice, Split
+from bookproof_exchange.server.tape import Tape
 from bookproof_exchange.server.wire import CHUNK, GONE, Wire
 
 #: `websockets` logs every connection; what matters here is in the evidence.
@@ -264,10 +265,13 @@ class Connection:
             case "bytes":
                 self._put(Split(action.frames))
 
-    def play(self, data: memoryview) -> None:
-        """Send a span of a tape."""
-        if self._state == "open" and not self._muted and len(data):
-            self._put(Slice(data))
+    def play(self, tape: Tape, first: int, last: int) -> None:
+        """Send messages ``first``..``last`` - 1 of a tape; compressed, where the connection is."""
+        if self._state == "open" and not self._muted:
+            if self.outbox.window:
+                tape = tape.compressed(self.outbox.window)
+            for span in tape.spans(first, last):
+                self._put(Slice(span))
 
     def ping(self, payload: bytes) -> None:
         if self._state == "open" and not self._muted:

@@ -24,6 +24,7 @@ from bookproof_exchange.script.actions import (
     Host,
     Mute,
     PingClient,
+    Play,
     Refuse,
     Write,
 )
@@ -243,6 +244,9 @@ class Server:
                 case Write():
                     if (connection := self._find(action.connection)) is not None:
                         connection.write(action)
+                case Play():
+                    if (connection := self._find(action.connection)) is not None:
+                        connection.play(action.tape, action.first, action.last)
                 case PingClient():
                     if (connection := self._find(action.connection)) is not None:
                         connection.ping(action.payload)

@@ -15,6 +15,8 @@ from bookproof_exchange.server.wire import CHUNK
 JOINED = 512
 #: Of each frame so many bytes go out one by one in the mode ``bytes``.
 SPLIT = 16
+#: Spans of a tape longer than this are sent where they lie; shorter ones are joined with their neighbours.
+_ALONE = 1 << 14
 
 
 class Batch:
@@ -95,7 +97,7 @@ class Outbox:
         if self._rest:
             return self._rest
         items = self._items
-        parts: list[bytes] = []
+        parts: list[bytes | memoryview] = []
         size = 0
         while items and size < CHUNK:
             item = items[0]
@@ -115,12 +117,16 @@ class Outbox:
                 size += len(part)
                 self._step(item, stop - item.at)
             elif isinstance(item, Slice):
-                if not parts:
-                    self._rest = item.data[item.at : item.at + CHUNK]
-                    item.at += len(self._rest)
-                    if item.at >= len(item.data):
-                        items.popleft()
-                break
+                if len(item.data) > _ALONE:
+                    if not parts:
+                        self._rest = item.data[item.at : item.at + CHUNK]
+                        item.at += len(self._rest)
+                        if item.at >= len(item.data):
+                            items.popleft()
+                    break
+                items.popleft()
+                parts.append(item.data)
+                size += len(item.data)
             elif isinstance(item, trio.Event):
                 if parts:
                     break
