@@ -14,7 +14,7 @@ import trio
 
 from bookproof.cases.plan import Case
 from bookproof.cases.properties import rules_by_property
-from bookproof.checker.facts import Chain, Facts
+from bookproof.checker.facts import Chain, Facts, Region
 from bookproof.checker.judge import freshness, judge
 from bookproof.checker.match import Matcher
 from bookproof.drivers.api import (
@@ -29,7 +29,7 @@ from bookproof.drivers.api import (
     TradeShown,
     Unsupported,
 )
-from bookproof.reference import reference
+from bookproof.reference import Reference
 from bookproof.results import CaseResult, Check, Verdict, worst
 from bookproof_exchange import evidence
 from bookproof_exchange.dialects import DIALECTS
@@ -82,6 +82,8 @@ class _Running:
         self.exchange = Exchange(
             self.dialect, case.scenario, case.exchange_seed, clock=lambda: trio.current_time() - self.began
         )
+        self._reference = Reference(self.dialect, self.exchange.view.truths, self.exchange.view.instruments)
+        self._followed = 0
         self.changed = trio.Event()
         self.depth_shown: int | None = None
         self.matchers: dict[str, Matcher] = {}
@@ -110,7 +112,8 @@ class _Running:
                         bids=shown.bids,
                         asks=shown.asks,
                         version=shown.version,
-                        read=shown.read,
+                        # reads are asked one at a time, so an answer belongs to the newest
+                        read=None if shown.read is None else self.reads,
                     )
                 )
             case TradeShown():
@@ -137,6 +140,8 @@ class _Running:
                         fatal=shown.fatal,
                     )
                 )
+            case _:
+                pass  # other channels are not judged yet
         self.poke()
 
     async def run(self, venue: Venue) -> None:
@@ -144,9 +149,8 @@ class _Running:
         async with trio.open_nursery() as nursery:
             server, ws, http, tls_ca = await venue.open(self.exchange, nursery)
             server.changed = self.poke
-            for name, interval in (("heartbeat", self.dialect.traits.heartbeat_s),):
-                if interval is not None:
-                    nursery.start_soon(self._heartbeats, server, interval, name=name)
+            if self.dialect.traits.heartbeat_s is not None:
+                nursery.start_soon(self._heartbeats, server, self.dialect.traits.heartbeat_s)
             if self.dialect.traits.ping_s is not None:
                 nursery.start_soon(self._pings, server, self.dialect.traits.ping_s)
             try:
@@ -268,13 +272,8 @@ class _Running:
 
     def _matches(self, matcher: Matcher, symbol: str, shown: BookShown, least: int, exactly: bool) -> bool:
         bids, asks = shown.bids, shown.asks
-        if self.driver.info.sorted_by_adapter:
-            pass
         cursor = self.exchange.view.index(symbol)
-        regions = {
-            chain.region for chain in self._chains(symbol) if chain.broken is None or chain.broken.reason != "closed"
-        } or {None}
-        for region in regions:
+        for region in self._regions(symbol):
             if exactly:
                 if matcher.equals(bids, asks, least, region):
                     return True
@@ -282,15 +281,19 @@ class _Running:
                 return True
         return False
 
-    def _chains(self, symbol: str) -> tuple[Chain, ...]:
+    def _regions(self, symbol: str) -> set[Region]:
+        """What a client can know of the book: REST snapshots may be cut."""
         if self.dialect.traits.snapshot_from == "stream":
-            return ()
-        return self.reference()[symbol]
+            return {Region()}
+        return self.follow().regions(symbol) or {Region()}
 
-    def reference(self) -> dict[str, tuple[Chain, ...]]:
-        return reference(
-            self.dialect, self.exchange.view.truths, self.exchange.view.instruments, self.exchange.evidence
-        )
+    def follow(self) -> Reference:
+        """The reference, up to the newest evidence."""
+        records = self.exchange.evidence
+        while self._followed < len(records):
+            self._reference.see(records[self._followed])
+            self._followed += 1
+        return self._reference
 
     async def _heartbeats(self, server: ServerLike, interval: float) -> None:
         while True:
@@ -339,7 +342,7 @@ def conclude(running: _Running) -> CaseRun:
     if running.unsupported is not None:
         result = _result(case, info, Verdict.UNSUPPORTED, (), message=running.unsupported, seconds=seconds)
         return CaseRun(result=result, evidence=records, chains={}, exchange=exchange)
-    chains = running.reference()
+    chains = running.follow().chains()
     facts = facts_of(running, chains)
     checks = list(judge(facts, records))
     checks.extend(_self_check(running, chains))

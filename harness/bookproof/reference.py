@@ -170,6 +170,16 @@ class Reference:
             for symbol in self.instruments
         }
 
+    def regions(self, symbol: str) -> set[Region]:
+        """What the followed snapshots of a symbol know, those that still count."""
+        return {
+            follower.region
+            for (_, name), feed in self._feeds.items()
+            if name == symbol
+            for follower in feed.followers
+            if follower.broken is None
+        }
+
     def _leave(self, connection: int, symbol: str, position: int, reason: Reason) -> None:
         feed = self._feeds.pop((connection, symbol), None)
         if feed is None:

@@ -32,6 +32,8 @@ class Socket:
         self._protocol = protocol
         self._parts: list[bytes] = []
         self._binary = False
+        self._early: list[object] = []
+        """What came in the same bytes as the handshake's answer."""
 
     @classmethod
     async def open(cls, connect: Connect, url: str) -> Socket:
@@ -46,11 +48,10 @@ class Socket:
             protocol.send_request(protocol.connect())
             await socket._flush()
             while True:
-                for event in protocol.events_received():
-                    if isinstance(event, Response):
-                        if protocol.handshake_exc is not None:
-                            raise ConnectionLost(f"handshake refused: {protocol.handshake_exc}")
-                        return socket
+                events = protocol.events_received()
+                if events and isinstance(events[0], Response) and protocol.handshake_exc is None:
+                    socket._early = list(events[1:])
+                    return socket
                 if protocol.handshake_exc is not None:
                     raise ConnectionLost(f"handshake failed: {protocol.handshake_exc}")
                 await socket._receive()
@@ -75,7 +76,8 @@ class Socket:
     async def frames(self) -> AsyncIterator[Frame]:
         """Data frames as they come; raises ConnectionLost at the end."""
         while True:
-            for event in self._protocol.events_received():
+            events, self._early = [*self._early, *self._protocol.events_received()], []
+            for event in events:
                 if not isinstance(event, WireFrame):
                     continue
                 if event.opcode in (Opcode.TEXT, Opcode.BINARY):

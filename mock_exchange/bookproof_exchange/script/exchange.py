@@ -74,6 +74,7 @@ class Connection:
         self.queue: list[tuple[Delivery, bool]] = []
         """Kept back by a stall, in order: (delivery, timer lane)."""
         self.lines: dict[Feed, MessageLine] = {}
+        self.strikes_seen: dict[Feed, int] = {}
 
 
 class Exchange:
@@ -370,6 +371,7 @@ class Exchange:
         for intent in reply.intents:
             if isinstance(intent, Unsubscribed):
                 connection.lines.pop(intent.feed, None)
+                connection.strikes_seen.pop(intent.feed, None)
                 self._ready.discard((connection.number, intent.feed))
         if self.holding and _recovers(reply.intents):
             connection.pending.update(fresh)
@@ -509,7 +511,7 @@ class Exchange:
 
     def _line(self, connection: Connection, feed: Feed) -> MessageLine:
         if feed not in connection.lines:
-            connection.lines[feed] = MessageLine(self._edit)
+            connection.lines[feed] = MessageLine(feed, self._edit)
         return connection.lines[feed]
 
     def _edit(self, message: Message, edit: Edit) -> Message | None:
@@ -621,13 +623,15 @@ class Exchange:
 
     def _through(self, connection: Connection, deliveries: Sequence[Delivery]) -> Iterator[Action]:
         """Send what came out of a message line; record the strikes that it made."""
-        for line in connection.lines.values():
-            for strike in line.take_strikes():
+        for feed, line in connection.lines.items():
+            new = line.strikes[connection.strikes_seen.get(feed, 0) :]
+            connection.strikes_seen[feed] = len(line.strikes)
+            for strike in new:
                 armed = next(entry for entry in self._armed if entry.number == strike.fault)
                 self.note_struck(
                     armed,
                     connection.number,
-                    symbol=strike.message.feed.symbol if strike.message.feed is not None else None,
+                    symbol=feed.symbol,
                     first=strike.message.first,
                     last=strike.message.last,
                     note=strike.note,

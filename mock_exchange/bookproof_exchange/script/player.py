@@ -92,7 +92,6 @@ def play(exchange: Exchange, timing: Timing) -> Play:
             case Sync(lead=lead):
                 exchange.lead = lead
                 came = yield from _sync(exchange, timing)
-                exchange.lead = 0
                 _waited(exchange, place, "sync", came, timing.sync)
                 if not came:
                     return False
