@@ -188,8 +188,12 @@ class Matcher:
                 return None
             try:
                 decimals = self.instrument.size_decimals
-                bid = list(map(self._bid_of, _merged(bids, "string" if self.numbers == "string" else "float", decimals)))
-                ask = list(map(self._ask_of, _merged(asks, "string" if self.numbers == "string" else "float", decimals)))
+                bid = list(
+                    map(self._bid_of, _merged(bids, "string" if self.numbers == "string" else "float", decimals))
+                )
+                ask = list(
+                    map(self._ask_of, _merged(asks, "string" if self.numbers == "string" else "float", decimals))
+                )
             except BadRow:
                 return None
         if not self._sort and (bid != sorted(bid, reverse=True) or ask != sorted(ask)):
@@ -234,9 +238,7 @@ class Matcher:
         if not beyond:
             return versions
         size_at = self.history.size
-        return [
-            index for index in versions if all(size_at(side, price, index) == size for side, price, size in beyond)
-        ]
+        return [index for index in versions if all(size_at(side, price, index) == size for side, price, size in beyond)]
 
 
 class _Regional:

@@ -1,0 +1,271 @@
+"""E1 to E6: what must come true in time, and how much a client may ask of the exchange for it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+
+from bookproof.checker.facts import Facts
+from bookproof.checker.finding import Finding, check
+from bookproof.checker.safety import SymbolJudge
+from bookproof.checker.timeline import Recovery, Timeline
+from bookproof.results import Check, Lag, Verdict
+from bookproof_exchange.evidence import ClientEvent, Observed, Waited
+
+#: Faults after which asking again on the same connection is no mistake of the client.
+_UNANSWERED = frozenset({"no-ack", "late-ack", "refuse-subscribe", "no-snapshot", "stall"})
+
+_BY_LEVEL = {"MUST": Verdict.FAIL, "SHOULD": Verdict.WARN, "MAY": Verdict.INFO}
+
+
+def waits(facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge]) -> list[Check]:
+    """E1, E3 and the script's own waits, one check each."""
+    found: list[Check] = []
+    for waited in timeline.waited:
+        match waited.what:
+            case "sync" | "converge":
+                found.append(_state(facts, timeline, judges, waited, "E1"))
+            case "settle":
+                found.append(_state(facts, timeline, judges, waited, "E3"))
+            case what:
+                found.append(_await(facts, waited, what.removeprefix("await-")))
+    return found
+
+
+def _await(facts: Facts, waited: Waited, what: str) -> Check:
+    level = facts.await_levels.get(waited.place, "MUST")
+    name = f"await-{what}"
+    return Check(
+        id=f"{name}@{waited.place}",
+        verdict=Verdict.PASS if waited.came else _BY_LEVEL[level],
+        title=f"the client does what it {level}: {what}",
+        rule=facts.rules.get(name),
+        anomaly=None if waited.came else f"no-{what}",
+        message="" if waited.came else f"No {what} came within {waited.limit:g} s.",
+        position=None if waited.came else waited.position,
+    )
+
+
+def _state(
+    facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge], waited: Waited, property_id: str
+) -> Check:
+    seen = 0
+    findings: list[Finding] = []
+    for symbol, judge in judges.items():
+        before = [o for o in timeline.observed.get(symbol, ()) if o.position < waited.position]
+        seen += len(before)
+        if waited.came:
+            continue
+        finding = _behind(timeline, judge, before[-1] if before else None, waited, exactly=property_id == "E3")
+        if finding is not None:
+            findings.append(finding)
+    if not waited.came and not findings:
+        findings.append(
+            Finding(
+                verdict=Verdict.FAIL,
+                anomaly="too-late",
+                message=f"The state came, but not within {waited.limit:g} s.",
+                position=waited.position,
+            )
+        )
+    return check(f"{property_id}@{waited.place}", facts.rules.get(property_id), findings, seen, found=1)
+
+
+def _behind(
+    timeline: Timeline, judge: SymbolJudge, last: Observed | None, waited: Waited, *, exactly: bool
+) -> Finding | None:
+    """Why the symbol was not where it should be when the wait ended; None: it was."""
+    within = f"within {waited.limit:g} s"
+    symbol = judge.symbol
+    if last is None:
+        return Finding(
+            verdict=Verdict.FAIL,
+            anomaly="nothing-shown",
+            message=f"The client showed no book of {symbol} {within}.{_said(timeline, waited.position, symbol)}",
+            position=waited.position,
+        )
+    high = timeline.high(symbol, waited.position)
+    right = judge.equals_at(last, high)
+    if last.claim != "live":
+        return Finding(
+            verdict=Verdict.FAIL,
+            anomaly="not-live",
+            message=f"The client was not live for {symbol} {within}: its last state is {last.claim!r}, "
+            f"{'the book is right' if right else 'the book is not the present one'}."
+            + _said(timeline, waited.position, symbol),
+            position=last.position,
+            diff=() if right or high < 0 else judge.diagnostician.difference(last, high),
+            truth=judge.diagnostician.top(high) if high >= 0 else (),
+        )
+    if right:
+        return None
+    version = judge.newest_version(last, high)
+    if version is not None:
+        return Finding(
+            verdict=Verdict.FAIL,
+            anomaly="behind",
+            message=f"The client's book of {symbol} stood still at version {version}; {high} was sent ({within}).",
+            position=last.position,
+            diff=judge.diagnostician.difference(last, high),
+            truth=judge.diagnostician.top(high),
+        )
+    diagnosis = judge.diagnostician.explain(last, high)
+    return Finding(
+        verdict=Verdict.FAIL,
+        anomaly=diagnosis.anomaly,
+        message=f"{'The last state' if exactly else 'A right book'} did not come {within}. {diagnosis.message}",
+        position=last.position,
+        cause=diagnosis.cause,
+        diff=diagnosis.diff,
+        shown=diagnosis.shown,
+        truth=diagnosis.truth,
+    )
+
+
+def _said(timeline: Timeline, position: int, symbol: str) -> str:
+    """The client's own last word, as help."""
+    said: ClientEvent | None = None
+    for record in timeline.records:
+        if record.position >= position:
+            break
+        if isinstance(record, ClientEvent) and record.symbol in (None, symbol):
+            said = record
+    return "" if said is None else f" Its last word ({said.kind}): {said.message[:200]}"
+
+
+def etiquette(facts: Facts, timeline: Timeline) -> list[Check]:
+    """E2, E5 and E6, from what the client asked of the exchange after it was first in sync."""
+    synced = next((w.position for w in timeline.waited if w.what == "sync" and w.came), None)
+    if synced is None:
+        return []
+    again = [
+        recovery
+        for recovery in timeline.recoveries
+        if recovery.position > synced and recovery.what in ("connection", "subscription", "snapshot")
+    ]
+    return [*_stable(facts, timeline, again), _effort(facts, timeline, again, synced), *_alarm(facts, again)]
+
+
+def _stable(facts: Facts, timeline: Timeline, again: Sequence[Recovery]) -> list[Check]:
+    converged = [w.position for w in timeline.waited if w.what == "converge" and w.came]
+    last_struck = max((struck.position for struck in timeline.struck), default=0)
+    if not converged or converged[-1] < last_struck:
+        return []
+    late = [recovery for recovery in again if recovery.position > converged[-1]]
+    findings = [
+        Finding(
+            verdict=_BY_LEVEL[facts.stability],
+            anomaly="unstable",
+            message=f"After it was live again the client recovered once more: {_listed(late)}.",
+            position=late[0].position,
+        )
+    ] if late else []  # fmt: skip
+    return [check("E2", facts.rules.get("E2"), findings, len(again))]
+
+
+def _effort(facts: Facts, timeline: Timeline, again: Sequence[Recovery], synced: int) -> Check:
+    findings: list[Finding] = []
+    if facts.most_resyncs is not None:
+        allowed = facts.most_resyncs * max(1, len(timeline.struck))
+        count, what = _count(again)
+        if count > allowed:
+            findings.append(
+                Finding(
+                    verdict=Verdict.FAIL,
+                    anomaly="resync-storm",
+                    message=f"The client asked for {what} {count} times; at most {allowed} are in order here.",
+                    position=again[0].position,
+                )
+            )
+    if timeline.repeats and not any(struck.kind in _UNANSWERED for struck in timeline.struck):
+        position, symbol = timeline.repeats[0]
+        findings.append(
+            Finding(
+                verdict=Verdict.WARN,
+                anomaly="duplicate-subscription",
+                message=f"The client subscribed to {symbol} although the connection had it already.",
+                position=position,
+            )
+        )
+    return check("E5", facts.rules.get("E5"), findings, len(again), found=1)
+
+
+def _alarm(facts: Facts, again: Sequence[Recovery]) -> list[Check]:
+    findings: list[Finding] = []
+    match facts.resync:
+        case "any":
+            return []
+        case "none":
+            if again:
+                findings.append(
+                    Finding(
+                        verdict=Verdict.FAIL,
+                        anomaly="false-alarm",
+                        message=f"Nothing was wrong, yet the client recovered: {_listed(again)}.",
+                        position=again[0].position,
+                    )
+                )
+        case "some":
+            if not again:
+                findings.append(
+                    Finding(
+                        verdict=Verdict.FAIL,
+                        anomaly="no-recovery",
+                        message="The client's book broke, but it neither subscribed again, nor fetched a snapshot, nor "
+                        "reconnected.",
+                    )
+                )
+    return [check("E6", facts.rules.get("E6"), findings, len(again))]
+
+
+def _count(again: Sequence[Recovery]) -> tuple[int, str]:
+    """How many recoveries: a reconnect with a subscription and a snapshot is one, so the most frequent kind counts."""
+    counts: dict[tuple[str, str | None], int] = {}
+    for recovery in again:
+        key = (recovery.what, recovery.symbol)
+        counts[key] = counts.get(key, 0) + 1
+    if not counts:
+        return 0, ""
+    (what, symbol), count = max(counts.items(), key=lambda item: item[1])
+    return count, f"a {what}" + (f" of {symbol}" if symbol else "")
+
+
+def _listed(recoveries: Sequence[Recovery]) -> str:
+    shown = ", ".join(
+        f"{recovery.what}{'' if recovery.symbol is None else ' of ' + recovery.symbol} (position {recovery.position})"
+        for recovery in recoveries[:4]
+    )
+    return shown if len(recoveries) <= 4 else f"{shown} and {len(recoveries) - 4} more"
+
+
+def lag(timeline: Timeline, judges: Mapping[str, SymbolJudge]) -> Lag:
+    """E4: for every read, how long what it shows had provably been superseded when it was asked for.
+
+    A lower bound: counted from the first barrier that proves that a newer version was read."""
+    samples: list[float] = []
+    for symbol, judge in judges.items():
+        proven: list[tuple[int, float, int]] = []  # position, time, newest version proven delivered
+        for barrier in timeline.barriers:
+            version = timeline.high(symbol, barrier.covers + 1)
+            if version >= 0 and (not proven or version > proven[-1][2]):
+                proven.append((barrier.position, barrier.at, version))
+        versions = [version for _, _, version in proven]
+        positions = [position for position, _, _ in proven]
+        for observed, version in judge.versions:
+            asked = timeline.time(observed)
+            if bisect_left(positions, observed.position) == 0 or proven[0][1] > asked:
+                continue
+            newer = bisect_left(versions, version + 1)
+            if newer < len(proven) and positions[newer] < observed.position:
+                samples.append(max(0.0, asked - proven[newer][1]))
+            else:
+                samples.append(0.0)
+    if not samples:
+        return Lag()
+    samples.sort()
+    return Lag(
+        samples=len(samples),
+        p50=samples[(len(samples) - 1) // 2],
+        p99=samples[min(len(samples) - 1, (len(samples) * 99) // 100)],
+        most=samples[-1],
+    )

@@ -1,0 +1,142 @@
+"""The checker's entry: facts and evidence in, one check a property out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bookproof.checker.eventual import etiquette, lag, waits
+from bookproof.checker.facts import Facts
+from bookproof.checker.finding import Finding, check
+from bookproof.checker.match import Matcher
+from bookproof.checker.safety import SymbolJudge, depths
+from bookproof.checker.timeline import Timeline
+from bookproof.checker.trades import judge_trades
+from bookproof.results import Check, Lag, Verdict
+from bookproof_exchange.evidence import Evidence
+
+
+def judge(facts: Facts, evidence: Sequence[Evidence]) -> tuple[Check, ...]:
+    """Decide every property. Pure: the same evidence gives the same checks, whatever the clock says now.
+
+    Positions decide the order; times only whether a deadline was kept."""
+    timeline = Timeline(facts, evidence)
+    judges = _judges(facts, timeline)
+    trades = judge_trades(facts, timeline)
+    checks = [*_reference(facts), *_vacuity(facts, timeline, judges), *_safety(facts, timeline, judges)]
+    checks += waits(facts, timeline, judges)
+    checks += etiquette(facts, timeline)
+    if trades is not None:
+        checks.append(trades)
+    return tuple(checks)
+
+
+def freshness(facts: Facts, evidence: Sequence[Evidence]) -> Lag:
+    """E4, for information: how long what the client showed had provably been superseded, over its reads."""
+    timeline = Timeline(facts, evidence)
+    return lag(timeline, _judges(facts, timeline))
+
+
+def _judges(facts: Facts, timeline: Timeline) -> dict[str, SymbolJudge]:
+    matchers: Mapping[str, list[Matcher]] = {
+        symbol: [
+            Matcher(truth, facts.instruments[symbol], depth, facts.numbers, sort=facts.sorted_by_adapter)
+            for depth in depths(facts, timeline, symbol)
+        ]
+        for symbol, truth in facts.truths.items()
+    }
+    judges = {symbol: SymbolJudge(facts, timeline, symbol, matchers) for symbol in facts.truths}
+    for judged in judges.values():
+        judged.run()
+    return judges
+
+
+def _reference(facts: Facts) -> list[Check]:
+    """R0: reported only where it fails, for it says nothing about the client."""
+    if facts.undetectable:
+        return []
+    findings = [
+        Finding(
+            verdict=Verdict.HARNESS_ERROR,
+            anomaly="reference-differs",
+            message=f"At position {state.position} the reference's book of {symbol} is not version {state.index}, "
+            "although the scenario holds no fault that it could not notice.",
+            position=state.position,
+        )
+        for symbol, chains in facts.chains.items()
+        for chain in chains
+        for state in chain.states
+        if not state.true
+    ]
+    return [check("R0", None, findings, 0)] if findings else []
+
+
+def _vacuity(facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge]) -> list[Check]:
+    findings: list[Finding] = []
+
+    def vacuous(anomaly: str, message: str) -> None:
+        findings.append(Finding(verdict=Verdict.INCONCLUSIVE, anomaly=anomaly, message=message))
+
+    live = sum(judged.live for judged in judges.values())
+    expects_book = any(record for record in timeline.observed.values()) or not timeline.trades
+    if not live and expects_book:
+        vacuous("nothing-live", "The client never said that a book was live.")
+    elif not live and not timeline.shown_trades:
+        vacuous("nothing-shown", "The client showed nothing.")
+    struck = {record.fault for record in timeline.struck}
+    if len(struck) < facts.faults_armed:
+        vacuous("fault-idle", f"Only {len(struck)} of the scenario's {facts.faults_armed} faults struck.")
+    reached = {
+        record.fault
+        for record in timeline.struck
+        if record.connection is None or record.connection in timeline.subscribed_on
+    }
+    for fault in sorted(struck - reached):
+        vacuous("fault-unseen", f"Fault {fault} struck only where no client had subscribed.")
+    unjudged = sum(judged.unjudged for judged in judges.values())
+    if unjudged and not any(judged.judged - judged.unjudged for judged in judges.values()):
+        vacuous("not-comparable", "No live book could be compared: the fault makes every deeper state uncertain.")
+    return [check("V0", facts.rules.get("V0"), findings, live, found=1)]
+
+
+def _safety(facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge]) -> list[Check]:
+    judged = sum(symbol.judged for symbol in judges.values())
+    checks: list[Check] = []
+    for name in ("S1", "S2", "S3", "S4", "S5", "S6"):
+        findings = [finding for symbol in judges.values() for finding in symbol.findings[name]]
+        findings.sort(key=lambda finding: finding.position or 0)
+        found = max(len(findings), sum(symbol.wrong for symbol in judges.values())) if name == "S1" else None
+        if name == "S4":
+            findings += _honesty(facts, judges, findings)
+        if name == "S6" and not facts.sequence_base:
+            continue
+        checks.append(check(name, facts.rules.get(name), findings, judged, found=found))
+    checks += _isolation(facts, timeline, judges)
+    return checks
+
+
+def _honesty(facts: Facts, judges: Mapping[str, SymbolJudge], findings: Sequence[Finding]) -> list[Finding]:
+    """Where honesty is the point of the scenario, somebody must have looked between the break and the recovery."""
+    if not facts.honest or any(silence.observed for judged in judges.values() for silence in judged.silences):
+        return []
+    if any(finding.verdict.rank > Verdict.INCONCLUSIVE.rank for finding in findings):
+        return []
+    broke = any(judged.silences for judged in judges.values())
+    return [
+        Finding(
+            verdict=Verdict.INCONCLUSIVE,
+            anomaly="not-observed",
+            message="Nothing was observed between the proof that the client knew and its next snapshot."
+            if broke
+            else "No book broke, so nobody had to notice anything.",
+        )
+    ]
+
+
+def _isolation(facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge]) -> list[Check]:
+    """S7: judged where faults concerned some symbols and not others."""
+    concerned = {record.symbol for record in timeline.struck}
+    spared = [symbol for symbol in judges if symbol not in concerned]
+    if not concerned or None in concerned or not spared:
+        return []
+    findings = [finding for symbol in spared for finding in judges[symbol].findings["S1"]]
+    return [check("S7", facts.rules.get("S7"), findings, sum(judges[symbol].judged for symbol in spared))]

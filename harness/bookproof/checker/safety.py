@@ -1,0 +1,454 @@
+"""S1 to S7 for one symbol: every observation that claims to be live, in order, against truth and reference."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from bookproof.checker.diagnose import Diagnosis, Diagnostician, as_shown
+from bookproof.checker.epochs import Epoch, Walk, epochs
+from bookproof.checker.facts import Break, Chain, Facts, Region
+from bookproof.checker.finding import Finding
+from bookproof.checker.match import Matcher
+from bookproof.checker.timeline import Silence, Timeline
+from bookproof.results import Verdict
+from bookproof_exchange.evidence import Observed
+
+#: So many wrong books of one symbol are explained; the rest are counted.
+MOST_EXPLAINED = 20
+
+#: Chains may end like this without any message being rejected.
+_NO_MESSAGE = ("closed", "snapshot-lost", "superseded")
+
+
+class _Rejected(msgspec.Struct, frozen=True):
+    """The book after applying a message that the reference rejected (S5)."""
+
+    start: int
+    end: int | None
+    fingerprint: int
+    chain: Chain
+    broken: Break
+
+
+def depths(facts: Facts, timeline: Timeline, symbol: str) -> tuple[int | None, ...]:
+    """To how many levels a side the symbol's books are compared: the feed's, cut to what the client keeps.
+
+    Several only where the client subscribed with several depths."""
+    chains = facts.chains.get(symbol, ())
+    feeds: set[int | None] = {chain.depth for chain in chains}
+    if not feeds:
+        feeds = {sent.message.feed.depth for sent in timeline.deliveries.get(symbol, ()) if sent.message.feed}
+    shown = facts.depth_shown
+    cut = {depth if shown is None else shown if depth is None else min(depth, shown) for depth in feeds or {None}}
+    return tuple(sorted(cut, key=lambda depth: -1 if depth is None else depth))
+
+
+class SymbolJudge:
+    """Judges the observations of one symbol. `run` first, then read the findings."""
+
+    def __init__(
+        self, facts: Facts, timeline: Timeline, symbol: str, matchers: Mapping[str, Sequence[Matcher]]
+    ) -> None:
+        self.facts = facts
+        self.timeline = timeline
+        self.symbol = symbol
+        self.matchers = matchers[symbol]
+        self.chains = facts.chains.get(symbol, ())
+        self.epochs: list[Epoch] = epochs(self.chains, facts.depth_shown)
+        self.silences: list[Silence] = timeline.silences(symbol)
+        self.walk = Walk(self.epochs)
+        self.diagnostician = Diagnostician(
+            symbol,
+            self.matchers[0],
+            timeline,
+            {other: found[0] for other, found in matchers.items() if other != symbol},
+            [(epoch.root, epoch.snapshot_index) for epoch in self.epochs],
+        )
+        self.findings: dict[str, list[Finding]] = {name: [] for name in ("S1", "S2", "S3", "S4", "S5", "S6")}
+        self.wrong = 0
+        """How many observations broke S1."""
+        self.live = 0
+        self.judged = 0
+        self.unjudged = 0
+        """Live observations that only a state of unknown fingerprint could explain."""
+        self.last_right: bool | None = None
+        """Whether the last judged observation was right."""
+        self.versions: list[tuple[Observed, int]] = []
+        """The read observations that were right, with the newest version that they equal (E4)."""
+        self._published = timeline.published.get(symbol, set())
+        self._regions = timeline.regions.get(symbol, [])
+        self._departing = any(epoch.departed for epoch in self.epochs)
+        self._rejected = self._find_rejected()
+        self._moves = sorted(recovery.position for recovery in timeline.recoveries if recovery.symbol in (None, symbol))
+        self._floor = -1
+        self._silence = 0
+        self._pending: list[tuple[str, Finding]] = []
+        self._torn: list[Finding] = []
+        self._explained: tuple[Observed, Diagnosis] | None = None
+
+    def run(self) -> None:
+        """Judge every observation of the symbol."""
+        for observed in self.timeline.observed.get(self.symbol, ()):
+            if observed.claim != "live":
+                self._settle_pending(wrong=False)
+                self._notice_silence(observed)
+                continue
+            self.live += 1
+            self._observe(observed)
+        self._settle_pending(wrong=True)
+        for finding in self._torn:
+            verdict = Verdict.INFO if self.last_right else Verdict.FAIL
+            self.findings["S1"].append(msgspec.structs.replace(finding, verdict=verdict))
+
+    def equals_at(self, observed: Observed, index: int) -> bool:
+        """Whether the shown book is version ``index``, as far as the client can know it."""
+        return index >= 0 and index in self._versions(observed, index)
+
+    def newest_version(self, observed: Observed, high: int) -> int | None:
+        """The newest published version up to ``high`` that the shown book is; None: it is none."""
+        versions = self._versions(observed, high)
+        return versions[-1] if versions else None
+
+    # --- one observation ------------------------------------------------------------------------------------------
+
+    def _observe(self, observed: Observed) -> None:
+        position = observed.position
+        high = self.timeline.high(self.symbol, position)
+        if not observed.bids and not observed.asks and not self.facts.claims and self._may_be_empty(position):
+            self._settle_pending(wrong=False)
+            return
+        self.judged += 1
+        versions = self._versions(observed, high)
+        departed = self._departed(observed) if self._departing else ()
+        rejected = self._is_rejected(observed) if self._rejected else None
+        silence = self._notice_silence(observed) if self.silences else None
+        if not versions and not departed:
+            if self._opaque(position):
+                self.unjudged += 1
+                self._settle_pending(wrong=False)
+                return
+            self._wrong(observed, high, rejected)
+            if silence is not None:
+                self._late_claim(observed, silence)
+            return
+        self.last_right = True
+        found: list[tuple[str, Finding]] = []
+        if silence is not None and versions and not departed:
+            beyond = self._beyond(observed, versions[0], silence, rejected is not None)
+            if beyond is not None:
+                found.append(("S4", beyond))
+                if rejected is not None:
+                    found.append(("S5", self._applied(observed, rejected)))
+        if found:
+            self.last_right = False
+            self._report(found, observed, rejected)
+        else:
+            self._settle_pending(wrong=False)
+            self._monotonic(observed, versions, departed)
+        if silence is not None:
+            self._late_claim(observed, silence)
+        if versions:
+            if observed.read is not None:
+                self.versions.append((observed, versions[-1]))
+            if isinstance(observed.version, int) and not isinstance(observed.version, bool):
+                self._stated(observed, versions)
+
+    def _versions(self, observed: Observed, high: int) -> Sequence[int]:
+        """The published versions up to ``high`` that the observation equals, ascending."""
+        found: Sequence[int] = ()
+        for matcher in self.matchers:
+            versions = matcher.candidates(observed.bids, observed.asks)
+            if versions:
+                found = versions if not found else sorted({*found, *versions})
+        if self._regions:
+            merged = set(found)
+            tried: set[Region] = set()
+            for root, region in self._regions:
+                if root >= observed.position:
+                    break
+                if region in tried:
+                    continue
+                tried.add(region)
+                for matcher in self.matchers:
+                    if matcher.fingerprint(observed.bids, observed.asks) is not None:
+                        merged.update(matcher.candidates(observed.bids, observed.asks, region))
+            found = sorted(merged)
+        if not found:
+            return ()
+        published = self._published
+        return [version for version in found if version <= high and version in published]
+
+    def _departed(self, observed: Observed) -> Sequence[tuple[int, int, int]]:
+        shown = self.matchers[0].fingerprint(observed.bids, observed.asks)
+        if shown is None:
+            return ()
+        return [
+            (number, version, position)
+            for number, epoch in enumerate(self.epochs)
+            for version, position in epoch.departed.get(shown, ())
+            if position < observed.position
+        ]
+
+    def _opaque(self, position: int) -> bool:
+        """Whether an ideal client may be in a state whose fingerprint at the shown depth is not known."""
+        root = self.walk.root
+        return any(
+            epoch.opaque is not None and epoch.opaque < position and (root is None or epoch.root >= root)
+            for epoch in self.epochs
+        )
+
+    def _may_be_empty(self, position: int) -> bool:
+        """For clients without claims: whether an empty book may just mean that there is none."""
+        root = self.walk.root
+        if root is None:
+            return True
+        moved = bisect_right(self._moves, root)
+        if moved < len(self._moves) and self._moves[moved] < position:
+            return True
+        return any(
+            chain.root >= root
+            and chain.broken is not None
+            and chain.broken.reason != "superseded"
+            and chain.broken.position < position
+            for chain in self.chains
+        )
+
+    # --- S1, S3 ---------------------------------------------------------------------------------------------------
+
+    def _wrong(self, observed: Observed, high: int, rejected: _Rejected | None) -> None:
+        self.wrong += 1
+        self.last_right = False
+        if len(self.findings["S1"]) + len(self._torn) >= MOST_EXPLAINED and rejected is None:
+            self._settle_pending(wrong=True)
+            return
+        diagnosis = self._explain(observed, high)
+        finding = Finding(
+            verdict=Verdict.HARNESS_ERROR if diagnosis.harness else Verdict.FAIL,
+            anomaly=diagnosis.anomaly,
+            message=diagnosis.message,
+            position=observed.position,
+            cause=diagnosis.cause,
+            diff=diagnosis.diff,
+            shown=diagnosis.shown,
+            truth=diagnosis.truth,
+        )
+        if diagnosis.anomaly == "torn" and observed.read is not None and not self.facts.atomic_read:
+            self._settle_pending(wrong=True)
+            self._torn.append(finding)
+            return
+        found = [("S1", finding)]
+        if diagnosis.survived:
+            found.append(("S3", finding))
+        if rejected is not None:
+            found.append(("S5", self._applied(observed, rejected)))
+        self._report(found, observed, rejected)
+
+    def _explain(self, observed: Observed, high: int) -> Diagnosis:
+        last = self._explained
+        if last is not None and last[0].bids == observed.bids and last[0].asks == observed.asks:
+            same = last[1].message.partition(". ")[2]
+            text = f"At position {observed.position} the client said live for {self.symbol}. {same}"
+            return msgspec.structs.replace(last[1], message=text)
+        diagnosis = self.diagnostician.explain(observed, high)
+        self._explained = (observed, diagnosis)
+        return diagnosis
+
+    def _report(self, found: list[tuple[str, Finding]], observed: Observed, rejected: _Rejected | None) -> None:
+        """Record the findings of one wrong observation; hold them back where they may yet turn out transient."""
+        self._settle_pending(wrong=True)
+        transient = rejected is not None and rejected.broken.reason == "checksum" and not self.facts.pushes
+        if transient and observed.read is not None:
+            self._pending = found
+            return
+        for name, finding in found:
+            self.findings[name].append(finding)
+
+    def _settle_pending(self, *, wrong: bool) -> None:
+        for name, finding in self._pending:
+            held = finding if wrong else msgspec.structs.replace(finding, verdict=Verdict.NON_STRICT)
+            self.findings[name].append(held)
+        self._pending = []
+
+    # --- S2 -------------------------------------------------------------------------------------------------------
+
+    def _monotonic(self, observed: Observed, versions: Sequence[int], departed: Sequence[tuple[int, int, int]]) -> None:
+        before = self.walk.index
+        step = self.walk.step(versions, observed.position, departed)
+        possible = sorted({*versions, *(version for _, version, _ in departed)})
+        at = bisect_left(possible, self._floor)
+        floor, self._floor = self._floor, possible[at] if at < len(possible) else possible[0]
+        if step is False:
+            self.findings["S2"].append(
+                self._backwards(observed, versions, Verdict.FAIL, f"it had shown version {before} of the same epoch")
+            )
+        elif at == len(possible) and step is True:
+            verdict = Verdict.FAIL if self.facts.fresh_snapshots else Verdict.WARN
+            self.findings["S2"].append(
+                self._backwards(observed, versions, verdict, f"it had shown version {floor} before the last snapshot")
+            )
+
+    def _backwards(self, observed: Observed, versions: Sequence[int], verdict: Verdict, before: str) -> Finding:
+        version = versions[-1] if versions else self._floor
+        return Finding(
+            verdict=verdict,
+            anomaly="went-back",
+            message=f"At position {observed.position} the client showed version {version} of {self.symbol}; {before}.",
+            position=observed.position,
+            shown=as_shown(observed),
+        )
+
+    # --- S4, S5 ---------------------------------------------------------------------------------------------------
+
+    def _notice_silence(self, observed: Observed) -> Silence | None:
+        """The silence in which the observation falls, if any; remembers that it was observed."""
+        position = observed.position
+        while self._silence < len(self.silences):
+            silence = self.silences[self._silence]
+            if silence.end is not None and silence.end <= position:
+                self._silence += 1
+                continue
+            if silence.start >= position:
+                return None
+            if silence.proof is not None and silence.proof.position < position:
+                silence.observed = True
+            return silence
+        return None
+
+    def _beyond(self, observed: Observed, version: int, silence: Silence, rejected: bool) -> Finding | None:
+        """A live state with the rejected message, or later ones of the broken chain, in it."""
+        root = self.walk.root
+        good = max(
+            (
+                epoch.last_good(observed.position)
+                for epoch in self.epochs
+                if epoch.root < observed.position and (root is None or epoch.root >= root)
+            ),
+            default=-1,
+        )
+        broken = silence.chain.broken
+        if version <= good or broken is None:
+            return None
+        return Finding(
+            verdict=Verdict.FAIL,
+            anomaly="rejected-applied" if rejected else "beyond-break",
+            message=f"At position {observed.position} the client was live at version {version} of {self.symbol}. "
+            f"Its book broke at position {broken.position} ({_reason(broken)}), after version {good}.",
+            position=observed.position,
+            cause=broken.position,
+            shown=as_shown(observed),
+            truth=self.diagnostician.top(max(good, 0)),
+        )
+
+    def _late_claim(self, observed: Observed, silence: Silence) -> None:
+        """Still live although the client must have read what broke its book."""
+        proof, broken = silence.proof, silence.chain.broken
+        if proof is None or broken is None or proof.position >= observed.position:
+            return
+        late = self.timeline.time(observed) - proof.at
+        if late <= self.facts.notice:
+            return
+        self.findings["S4"].append(
+            Finding(
+                verdict=Verdict.FAIL if self.facts.claims else Verdict.INFO,
+                anomaly="false-live" if self.facts.claims else "shows-broken-book",
+                message=f"At position {observed.position} the client still showed {self.symbol} as live, {late:.1f} s "
+                f"after it was proven to know that its book broke (position {broken.position}, {_reason(broken)}).",
+                position=observed.position,
+                cause=broken.position,
+                shown=as_shown(observed),
+            )
+        )
+
+    def _applied(self, observed: Observed, rejected: _Rejected) -> Finding:
+        return Finding(
+            verdict=Verdict.FAIL,
+            anomaly="rejected-applied",
+            message=f"At position {observed.position} the client was live with the message at position "
+            f"{rejected.broken.position} applied, which must be rejected ({_reason(rejected.broken)}).",
+            position=observed.position,
+            cause=rejected.broken.position,
+            shown=as_shown(observed),
+        )
+
+    def _is_rejected(self, observed: Observed) -> _Rejected | None:
+        shown: int | None = None
+        for rejected in self._rejected:
+            if rejected.start < observed.position and (rejected.end is None or observed.position < rejected.end):
+                if shown is None:
+                    shown = self.matchers[0].fingerprint(observed.bids, observed.asks)
+                if shown == rejected.fingerprint:
+                    return rejected
+        return None
+
+    def _find_rejected(self) -> list[_Rejected]:
+        """The books that result from applying each message that broke a chain to that chain's last state."""
+        found: list[_Rejected] = []
+        depth = self.matchers[0].depth
+        truth = self.matchers[0].truth
+        for silence in self.silences:
+            chain, broken = silence.chain, silence.chain.broken
+            sent = self.timeline.sent.get(silence.start)
+            if broken is None or broken.reason in _NO_MESSAGE or sent is None or not sent.message.changes:
+                continue
+            state = next((state for state in reversed(chain.states) if state.position < silence.start), None)
+            if state is None or not state.true:
+                continue
+            book = truth.book(state.index)
+            if chain.depth is not None:
+                book.truncate(chain.depth)
+            book.apply(sent.message.changes)
+            if chain.depth is not None:
+                book.truncate(chain.depth)
+            fingerprint = book.fingerprint(depth)
+            good = any(
+                truth.fingerprints(depth)[version] == fingerprint
+                for epoch in self.epochs
+                if epoch.root < silence.start
+                for version in epoch.visible
+                if version <= epoch.last_good(silence.start + 1)
+            )
+            if not good:
+                found.append(_Rejected(silence.start, silence.end, fingerprint, chain, broken))
+        return found
+
+    # --- S6 -------------------------------------------------------------------------------------------------------
+
+    def _stated(self, observed: Observed, versions: Sequence[int]) -> None:
+        base = self.facts.sequence_base.get(self.symbol)
+        if base is None or not isinstance(observed.version, int):
+            return
+        stated = observed.version - base
+        truth = self.matchers[0].truth
+        if not 0 <= stated <= truth.last or stated in versions:
+            return
+        if any(truth.fingerprints(matcher.depth)[stated] == truth.fingerprints(matcher.depth)[versions[0]]
+               for matcher in self.matchers):  # fmt: skip
+            return
+        torn = observed.read is not None and not self.facts.atomic_read
+        self.findings["S6"].append(
+            Finding(
+                verdict=Verdict.INFO if torn else Verdict.FAIL,
+                anomaly="wrong-version",
+                message=f"At position {observed.position} the client stated sequence {observed.version} for "
+                f"{self.symbol}, which is version {stated}, but showed version {versions[-1]} "
+                f"(sequence {base + versions[-1]}).",
+                position=observed.position,
+                diff=self.diagnostician.difference(observed, stated),
+                shown=as_shown(observed),
+                truth=self.diagnostician.top(stated),
+            )
+        )
+
+
+def _reason(broken: Break) -> str:
+    return {
+        "gap": "an update is missing",
+        "checksum": "its checksum does not agree",
+        "closed": "the connection closed",
+        "malformed": "it cannot be understood",
+        "snapshot-lost": "no snapshot came",
+        "superseded": "a newer snapshot took its place",
+    }[broken.reason]
