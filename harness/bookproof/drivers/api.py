@@ -72,6 +72,51 @@ class TradeShown(msgspec.Struct, frozen=True, kw_only=True):
     trade_id: str | None = None
 
 
+class TickerShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices of one instrument, and the greeks of an option: ``values`` by name (``bid``, ``mark``, ``delta`` …)."""
+
+    symbol: str
+    values: Mapping[str, str]
+    version: int | str | None = None
+    read: int | None = None
+
+
+class OrderShown(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as the client has it now. ``pending``: shown before the exchange said so (an optimistic state)."""
+
+    symbol: str
+    order_id: str
+    status: Literal["pending", "open", "partially_filled", "filled", "cancelled", "rejected", "expired"]
+    side: Literal["buy", "sell"] | None = None
+    price: str | None = None
+    size: str | None = None
+    filled: str | None = None
+    client_id: str | None = None
+
+
+class FillShown(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of an order of the client's own."""
+
+    symbol: str
+    order_id: str
+    price: str
+    size: str
+    side: Literal["buy", "sell"] | None = None
+    trade_id: str | None = None
+    fee: str | None = None
+    fee_asset: str | None = None
+
+
+class BalanceShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The balance of one asset; ``symbol`` is the asset."""
+
+    symbol: str
+    total: str
+    available: str | None = None
+    version: int | str | None = None
+    read: int | None = None
+
+
 class EventShown(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["error", "warning", "resync", "disconnected", "reconnected"]
     message: str
@@ -81,7 +126,9 @@ class EventShown(msgspec.Struct, frozen=True, kw_only=True):
     fatal: bool = False
 
 
-Shown = BookShown | TradeShown | EventShown
+Shown = BookShown | TradeShown | TickerShown | OrderShown | FillShown | BalanceShown | EventShown
+StateShown = BookShown | TickerShown | BalanceShown
+"""What can answer a ``read``."""
 Sink = Callable[[Shown], None]
 
 
@@ -130,7 +177,7 @@ class Driver(Protocol):
         ...
 
     async def close(self) -> None:
-        """End the process (``bye``, then terminate, then kill). Never raises for the client's fault; leaves no orphan."""
+        """End the process (``bye``, terminate, kill). Never raises for the client's fault; leaves no orphan."""
         ...
 
     async def watch(self) -> None:
