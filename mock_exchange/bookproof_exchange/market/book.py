@@ -90,7 +90,7 @@ class Book:
         return len(self._keys[side])
 
     def keys(self, side: Side) -> Sequence[int]:
-        """The side's prices in the book's own order: worst first, an ask's price negated. Live: read it, keep nothing."""
+        """The side's prices in the book's own order: worst first, an ask's price negated. Live."""
         return self._keys[side]
 
     def levels(self, side: Side, depth: int | None = None) -> Levels:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 
 class Clock:
-    """µs from one event to the next. Lively markets have bursts (several events within the same millisecond, some within
-    the same µs) and quiet times."""
+    """µs from one event to the next. Lively markets have bursts (several events
+    within the same millisecond, some within the same µs) and quiet times."""
 
     def __init__(self, random: Callable[[], float], *, bursts: bool) -> None:
         self._random = random

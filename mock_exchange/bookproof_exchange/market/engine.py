@@ -76,7 +76,7 @@ class MatchingEngine:
         return number
 
     def market(self, taker: Side, size: int) -> int:
-        """A market order: takes up to ``size`` from the other side. What could not be filled is cancelled, and returned."""
+        """A market order: takes up to ``size`` from the other side. Returns what could not be filled."""
         if size <= 0:
             raise UsageError(f"an order's size must be positive, not {size}")
         return self._match(taker, size, None)

@@ -15,7 +15,8 @@ def largest_on_grid(step: int) -> int:
     core = step
     while core % 10 == 0:
         core //= 10
-    return (10**SIGNIFICANT - 1) // core * step
+    most: int = 10**SIGNIFICANT - 1
+    return most // core * step
 
 
 class Sizes:
@@ -29,7 +30,7 @@ class Sizes:
         self._lot = lot = instrument.lot
         self.most = largest_on_grid(lot)
         typical = max(1, min(instrument.typical_size, self.most // 1000) // lot)
-        self.modulus = 10 ** min(5, len(str(typical)) - 1)
+        self.modulus: int = 10 ** min(5, len(str(typical)) - 1)
         scales = (typical // 100, typical // 10, typical // 3, typical, typical, 2 * typical, 3 * typical, 20 * typical)
         self._scales = tuple(max(2, scale) for scale in scales)
 
