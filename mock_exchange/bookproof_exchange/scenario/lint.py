@@ -1,0 +1,309 @@
+"""Finds scenarios that are impossible, unfair or pointless, and says why.
+
+Unfair above all: a scenario that demands of a client what nobody could know. A lost update on a feed with neither
+sequence nor checksum leaves the very bytes that a run without a fault would have sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from bookproof_exchange.dialects.api import Dialect, Traits
+from bookproof_exchange.errors import did_you_mean
+from bookproof_exchange.faults import specs
+from bookproof_exchange.faults.legal import is_legal
+from bookproof_exchange.scenario import model
+from bookproof_exchange.scenario.applicable import applicable
+from bookproof_exchange.scenario.needs import unknown_terms
+from bookproof_exchange.scenario.problems import Problem
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)*")
+_MESSAGE = (specs.Drop, specs.Duplicate, specs.Swap, specs.Delay, specs.Edited)
+_SUBSCRIPTION = (specs.LateAck, specs.NoAck, specs.RefuseSubscribe, specs.NoSnapshot, specs.EarlyUpdates)
+_REST = (specs.StaleRest, specs.AheadRest, specs.StraddledRest, specs.SlowRest, specs.FailingRest)
+_LOSS = (specs.Drop, specs.Swap, specs.Delay)
+_ENDS = (specs.Close, specs.Farewell)
+_OBSERVERS = (model.Sync, model.Read, model.Probe, model.Converge, model.Settle, model.Await)
+_CARRIERS = (model.Inject, model.Oddity)
+#: Above these a case waits for a client's own timers and belongs to the slow ones.
+_LONG_QUIET_S = 10.0
+_LONG_AWAIT_S = 20.0
+#: How many levels a side a venue's checksum covers at least: what is lost below goes unnoticed.
+_CHECKED_RANKS = 10
+
+
+def lint(scenario: model.Scenario, dialects: Iterable[Dialect]) -> list[Problem]:
+    """Every problem with the scenario, given the dialects that exist; empty: nothing to object to."""
+    known = tuple(dialects)
+    return [
+        *_head(scenario, known),
+        *_order(scenario),
+        *_each_fault(scenario),
+        *_expectations(scenario),
+        *_dialects(scenario, known),
+    ]
+
+
+# --- the head: id, rules, needs -------------------------------------------------------------------------------------
+
+
+def _head(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Iterator[Problem]:
+    if _ID.fullmatch(scenario.id) is None:
+        hint = "lower-case words joined by - and /, such as book/gap/single"
+        yield Problem(field="id", message=f"the id {scenario.id!r} has other characters than a-z 0-9 - /", hint=hint)
+    for name in ("title", "purpose"):
+        if not getattr(scenario, name).strip():
+            yield Problem(field=name, message=f"the {name} is empty")
+    if not scenario.rules:
+        yield Problem(field="rules", message="no rule is tested", hint="name at least one rule")
+    keys = {key for dialect in dialects for key in dialect.rules}
+    for place, key in enumerate(scenario.rules):
+        if key in scenario.rules[:place]:
+            yield Problem(field=f"rules[{place}]", message=f"the rule {key!r} is named twice")
+        elif dialects and key not in keys:
+            yield Problem(
+                field=f"rules[{place}]", message=f"no dialect has a rule {key!r}", hint=did_you_mean(key, keys)
+            )
+    for place, need in enumerate(scenario.needs):
+        for term, known in unknown_terms(need):
+            yield Problem(field=f"needs[{place}]", message=f"unknown need {term!r}", hint=known)
+    names = [dialect.name for dialect in dialects]
+    if scenario.dialects is not None and not scenario.dialects:
+        yield Problem(field="dialects", message="the list of dialects is empty", hint="leave it out for all")
+    for place, name in enumerate(scenario.dialects or ()):
+        if dialects and name not in names:
+            yield Problem(
+                field=f"dialects[{place}]", message=f"unknown dialect {name!r}", hint=did_you_mean(name, names)
+            )
+
+
+# --- the order of the script ----------------------------------------------------------------------------------------
+
+
+def _order(scenario: model.Scenario) -> Iterator[Problem]:
+    script = scenario.script
+    if not any(isinstance(step, model.Sync) for step in script):
+        yield Problem(field="script", message="the script has no `sync`: nothing proves that the client was ever right")
+        return
+    synced = stalled = away = muted = holding = False
+    drained: set[int] = set()
+    faults = 0
+    for place, step in enumerate(script):
+        field = f"script[{place}]"
+        if not synced and not isinstance(step, (model.Sync, model.Hold, *_CARRIERS)):
+            yield Problem(field=field, message="only faults and oddities can come before `sync`")
+        yield from _symbols(step, field, scenario.market.symbols)
+        match step:
+            case model.Sync():
+                synced = True
+            case model.Inject(fault=fault) | model.Oddity(fault=fault):
+                faults += 1
+                away = away or isinstance(fault, _ENDS)
+                if isinstance(fault, specs.Stall):
+                    stalled, muted = True, muted or fault.scope == "socket"
+                if not synced and isinstance(fault, (specs.Close, specs.Farewell, specs.Stall, specs.Resnapshot)):
+                    yield Problem(field=field, message=f"{specs.kind_of(fault)!r} strikes at once: put it after `sync`")
+            case model.Send():
+                if step.shape.kind == "drain":
+                    drained.add(step.symbol)
+                if step.shape.kind == "refill" and step.symbol not in drained:
+                    yield Problem(field=field, message="`refill` without a `drain` before it: no side is empty")
+                if away:
+                    yield Problem(
+                        field=field,
+                        message="nobody is connected after the close: these updates reach no client",
+                        hint="put `converge` or `await: reconnect` between",
+                        weight="warning",
+                    )
+            case model.Read() | model.Probe() if away or muted:
+                what = "the exchange is silent: lift the stall" if muted else "the connection is gone: converge"
+                yield Problem(field=field, message=f"nothing proves here what the client has read; {what} first")
+            case model.Probe() if not faults:
+                yield Problem(field=field, message="`probe` without a fault before it: there is nothing to notice")
+            case model.Probe():
+                holding = False
+            case model.Hold():
+                holding = True
+            case model.Lift():
+                if not stalled:
+                    yield Problem(field=field, message="`lift` without a stall before it: nothing stands")
+                stalled = muted = False
+            case model.Converge() | model.Await(what="reconnect" | "subscribe"):
+                away = False
+                muted = False
+            case _:
+                pass
+        if isinstance(step, model.Quiet) and step.seconds >= _LONG_QUIET_S and not scenario.slow:
+            yield _slow(field, f"a quiet of {step.seconds:g} s")
+        if isinstance(step, model.Await) and (step.limit or 0) > _LONG_AWAIT_S and not scenario.slow:
+            yield _slow(field, f"waiting up to {step.limit:g} s")
+    if holding:
+        yield Problem(field="script", message="`hold` without a later `probe`: what is held back is never let go")
+    if stalled:
+        yield Problem(field="script", message="the stall is never lifted", hint="put `lift` before the last steps")
+    if not isinstance(script[-1], _OBSERVERS):
+        yield Problem(
+            field=f"script[{len(script) - 1}]", message="nothing observes the client after this step", weight="warning"
+        )
+
+
+def _slow(field: str, what: str) -> Problem:
+    return Problem(field=field, message=f"{what} without `slow: true`", weight="warning")
+
+
+def _symbols(step: model.Step, field: str, symbols: int) -> Iterator[Problem]:
+    part = step.fault if isinstance(step, _CARRIERS) else step
+    symbol = getattr(part, "symbol", 1)
+    if symbol > symbols:
+        hint = f"set market.symbols to {symbol}"
+        yield Problem(field=field, message=f"symbol {symbol} of a market with {symbols}", hint=hint)
+
+
+# --- fault by fault -------------------------------------------------------------------------------------------------
+
+
+def _each_fault(scenario: model.Scenario) -> Iterator[Problem]:
+    script = scenario.script
+    synced = next((at for at, step in enumerate(script) if isinstance(step, model.Sync)), len(script))
+    broken = any(isinstance(step, model.Inject) and _breaks(step.fault) for step in script[synced:])
+    for place, step in enumerate(script):
+        if not isinstance(step, _CARRIERS):
+            continue
+        field, fault, rest = f"script[{place}]", step.fault, script[place + 1 :]
+        kind = specs.kind_of(fault)
+        if isinstance(step, model.Oddity) and not is_legal(fault):
+            hint = f"write `- fault: {kind}`"
+            yield Problem(field=field, message=f"{kind!r} is no legal oddity: the venue may not do this", hint=hint)
+        if isinstance(step, model.Inject) and isinstance(fault, specs.Edited) and is_legal(fault):
+            hint = f"write `- oddity: {kind}`"
+            yield Problem(field=field, message=f"{kind!r} is legal: no fault that a client may object to", hint=hint)
+        if not any(isinstance(later, _OBSERVERS) for later in rest):
+            yield Problem(field=field, message=f"nothing observes the client after {kind!r}")
+        if isinstance(fault, _MESSAGE):
+            yield from _updates_follow(fault, field, rest)
+        if isinstance(fault, (*_SUBSCRIPTION, *_REST)) and place > synced and not broken:
+            what = "subscription" if isinstance(fault, _SUBSCRIPTION) else "snapshot request"
+            hint = "put it before `sync`, or add a fault that makes the client recover"
+            yield Problem(field=field, message=f"no further {what} follows that {kind!r} could strike", hint=hint)
+
+
+def _updates_follow(fault: specs.MessageFault, field: str, rest: Sequence[model.Step]) -> Iterator[Problem]:
+    """Whether enough updates are sent for the fault to strike and, where it is to be noticed, to tell of itself."""
+    sent = 0
+    told: model.Step | None = None
+    for step in rest:
+        if isinstance(step, model.Send) and step.symbol == fault.symbol:
+            sent += step.count
+        elif isinstance(step, (model.Probe, model.Converge, model.Settle, model.Read)):
+            told = step
+            break
+    kind = specs.kind_of(fault)
+    wanted = _wants(fault)
+    if sent < wanted:
+        hint = f"send at least {wanted} before the next step that observes"
+        yield Problem(field=field, message=f"{sent} updates follow {kind!r}, which takes {wanted}", hint=hint)
+    elif isinstance(fault, specs.Drop) and sent == wanted and isinstance(told, model.Probe):
+        hint = f"send {wanted + 1} or more"
+        message = "no update follows the lost one before the probe: nobody could know of it"
+        yield Problem(field=field, message=message, hint=hint)
+
+
+def _wants(fault: specs.MessageFault) -> int:
+    match fault:
+        case specs.Drop() | specs.Edited():
+            return fault.count
+        case specs.Duplicate():
+            return 1 + fault.later
+        case specs.Swap():
+            return 2
+        case specs.Delay():
+            return 1 + fault.by
+    raise TypeError(fault)
+
+
+def _breaks(fault: specs.Fault) -> bool:
+    """Whether a client that is in sync must recover, or may."""
+    match fault:
+        case specs.Drop() | specs.Swap() | specs.Delay() | specs.Stall() | specs.Close() | specs.Farewell():
+            return True
+        case specs.Edited():
+            return not is_legal(fault)
+        case _:
+            return False
+
+
+# --- what is expected -----------------------------------------------------------------------------------------------
+
+
+def _expectations(scenario: model.Scenario) -> Iterator[Problem]:
+    script, expect = scenario.script, scenario.expect
+    injected = [step.fault for step in script if isinstance(step, model.Inject)]
+    if expect.honest and not any(isinstance(step, model.Probe) for step in script):
+        hint = "put `probe` after the fault and the updates that tell of it"
+        yield Problem(field="expect.honest", message="`honest` without a `probe`: nothing observes it", hint=hint)
+    if expect.resync == "some" and not injected:
+        yield Problem(field="expect.resync", message="a recovery is demanded, but nothing goes wrong")
+    if expect.resync == "none":
+        for fault in injected:
+            if _breaks(fault) and not isinstance(fault, specs.Stall):
+                kind = specs.kind_of(fault)
+                message = f"no recovery is allowed, but {kind!r} makes one necessary"
+                yield Problem(field="expect.resync", message=message)
+
+
+# --- dialect by dialect ---------------------------------------------------------------------------------------------
+
+
+def _dialects(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Iterator[Problem]:
+    if not dialects or any(unknown_terms(need) for need in scenario.needs):
+        return
+    reasons = {dialect.name: applicable(scenario, dialect) for dialect in dialects}
+    for place, name in enumerate(scenario.dialects or ()):
+        if reason := reasons.get(name):
+            yield Problem(field=f"dialects[{place}]", message=f"{name} cannot express this: {reason}")
+    if all(reasons.values()):
+        every = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        yield Problem(message=f"no dialect can express this ({every})")
+    for place, step in enumerate(scenario.script):
+        if not isinstance(step, model.Inject):
+            continue
+        for dialect in dialects:
+            if reasons[dialect.name] is not None:
+                continue
+            secret = _secret(step.fault, dialect.traits, scenario.subscribe.depth)
+            if secret is not None and _demands(scenario, place):
+                message = f"on {dialect.name} nobody could notice this: {secret}"
+                yield Problem(field=f"script[{place}]", message=message, hint="add what it takes to `needs`")
+
+
+def _secret(fault: specs.Fault, traits: Traits, depth: int | str | None) -> str | None:
+    """Why no client of the dialect could know of the fault; None: it can be known."""
+    match fault:
+        case specs.Drop() | specs.Swap() | specs.Delay() if not traits.sequence:
+            if not traits.checksum:
+                return "its updates carry neither sequence nor checksum"
+            deep = fault.shape.kind in ("change", "insert", "delete") and fault.shape.rank >= _CHECKED_RANKS
+            if deep or fault.shape.kind == "far":
+                return f"it has no sequence, and the checksum covers the best {_CHECKED_RANKS} levels only"
+        case specs.Edited(edit="corrupt-level") if not traits.checksum:
+            return "the number is well-formed and it has no checksum"
+        case specs.Edited(edit="corrupt-level-consistent"):
+            return "the number is well-formed and the checksum agrees with it"
+        case _:
+            pass
+    return None
+
+
+def _demands(scenario: model.Scenario, place: int) -> bool:
+    """Whether anything is asked of the client that takes knowing of the fault at ``place``.
+
+    Once a new snapshot comes by the exchange's own doing, the fault is healed and all may be asked again."""
+    if scenario.expect.honest or scenario.expect.resync == "some":
+        return True
+    for step in scenario.script[place + 1 :]:
+        if isinstance(step, model.Inject | model.Oddity) and isinstance(step.fault, (*_ENDS, specs.Resnapshot)):
+            return False
+        if isinstance(step, model.Probe | model.Converge | model.Settle):
+            return True
+    return False
