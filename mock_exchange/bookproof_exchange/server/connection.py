@@ -172,6 +172,8 @@ class Connection:
         host = self._hub.host
         if self._reported:
             return
+        if self._by_us is not None and opcode is not Opcode.CLOSE and opcode is not Opcode.PONG:
+            return  # whoever hung up does not listen any more
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
             if opcode is not Opcode.CONT:
                 self._text = opcode is Opcode.TEXT
