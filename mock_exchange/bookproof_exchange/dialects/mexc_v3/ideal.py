@@ -160,9 +160,12 @@ def _control(payload: bytes) -> Iterator[Decoded]:
         return
     topics = msg.split(",")
     if body.get("code") != 0 or not all(_OTHER_TOPIC.fullmatch(topic) for topic in topics):
-        named = _by_channel(match for match in _TOPIC.finditer(msg))
-        for channel, symbols in named.items() or (("book", ()),):
+        named = _by_channel(_TOPIC.finditer(msg))
+        for channel, symbols in named.items():
             yield Acked(ok=False, channel=channel, symbols=tuple(symbols), reason=msg)
+        if not named:
+            # It names other topics only, or none: then everything that was asked for last.
+            yield Ignored() if "spot@" in msg else Acked(ok=False, reason=msg)
         return
     named = _by_channel(match for topic in topics if (match := _TOPIC.fullmatch(topic)))
     if not named:
