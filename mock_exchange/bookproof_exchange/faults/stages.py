@@ -161,7 +161,10 @@ class DelayStage:
 
 
 class EditStage:
-    """The next ``count`` updates that can carry the edit carry it."""
+    """The next ``count`` updates that can carry the edit carry it.
+
+    An edit that covers no versions (a message of an unknown type, an update without levels) does not stand for the
+    update: it goes out beside it, in front, since taking the update's place would lose that."""
 
     def __init__(self, number: int, fault: specs.Edited, editor: Editor) -> None:
         self.number = number
@@ -185,6 +188,8 @@ class EditStage:
             return (update,)
         self.left -= 1
         report(update.message, self.edit.kind)
+        if edited.first == edited.last and update.message.first != update.message.last:
+            return (update.by(self.number, edited), update)
         return (update.by(self.number, edited),)
 
     def flush(self, report: Report) -> Sequence[Delivery]:

@@ -58,20 +58,20 @@ def _head(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Iterator[Pro
     if not scenario.rules:
         yield Problem(field="rules", message="no rule is tested", hint="name at least one rule")
     keys = {key for dialect in dialects for key in dialect.rules}
-    for place, key in enumerate(scenario.rules):
-        if key in scenario.rules[:place]:
+    for place, key in enumerate(scenario.rules, 1):
+        if key in scenario.rules[: place - 1]:
             yield Problem(field=f"rules[{place}]", message=f"the rule {key!r} is named twice")
         elif dialects and key not in keys:
             yield Problem(
                 field=f"rules[{place}]", message=f"no dialect has a rule {key!r}", hint=did_you_mean(key, keys)
             )
-    for place, need in enumerate(scenario.needs):
+    for place, need in enumerate(scenario.needs, 1):
         for term, known in unknown_terms(need):
             yield Problem(field=f"needs[{place}]", message=f"unknown need {term!r}", hint=known)
     names = [dialect.name for dialect in dialects]
     if scenario.dialects is not None and not scenario.dialects:
         yield Problem(field="dialects", message="the list of dialects is empty", hint="leave it out for all")
-    for place, name in enumerate(scenario.dialects or ()):
+    for place, name in enumerate(scenario.dialects or (), 1):
         if dialects and name not in names:
             yield Problem(
                 field=f"dialects[{place}]", message=f"unknown dialect {name!r}", hint=did_you_mean(name, names)
@@ -89,7 +89,7 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
     synced = stalled = away = muted = holding = False
     drained: set[int] = set()
     faults = 0
-    for place, step in enumerate(script):
+    for place, step in enumerate(script, 1):
         field = f"script[{place}]"
         if not synced and not isinstance(step, (model.Sync, model.Hold, *_CARRIERS)):
             yield Problem(field=field, message="only faults and oddities can come before `sync`")
@@ -144,7 +144,7 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
         yield Problem(field="script", message="the stall is never lifted", hint="put `lift` before the last steps")
     if not isinstance(script[-1], _OBSERVERS):
         yield Problem(
-            field=f"script[{len(script) - 1}]", message="nothing observes the client after this step", weight="warning"
+            field=f"script[{len(script)}]", message="nothing observes the client after this step", weight="warning"
         )
 
 
@@ -165,12 +165,12 @@ def _symbols(step: model.Step, field: str, symbols: int) -> Iterator[Problem]:
 
 def _each_fault(scenario: model.Scenario) -> Iterator[Problem]:
     script = scenario.script
-    synced = next((at for at, step in enumerate(script) if isinstance(step, model.Sync)), len(script))
+    synced = next((at for at, step in enumerate(script, 1) if isinstance(step, model.Sync)), len(script))
     broken = any(isinstance(step, model.Inject) and _breaks(step.fault) for step in script[synced:])
-    for place, step in enumerate(script):
+    for place, step in enumerate(script, 1):
         if not isinstance(step, _CARRIERS):
             continue
-        field, fault, rest = f"script[{place}]", step.fault, script[place + 1 :]
+        field, fault, rest = f"script[{place}]", step.fault, script[place:]
         kind = specs.kind_of(fault)
         if isinstance(step, model.Oddity) and not is_legal(fault):
             hint = f"write `- fault: {kind}`"
@@ -259,13 +259,13 @@ def _dialects(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Iterator
     if not dialects or any(unknown_terms(need) for need in scenario.needs):
         return
     reasons = {dialect.name: applicable(scenario, dialect) for dialect in dialects}
-    for place, name in enumerate(scenario.dialects or ()):
+    for place, name in enumerate(scenario.dialects or (), 1):
         if reason := reasons.get(name):
             yield Problem(field=f"dialects[{place}]", message=f"{name} cannot express this: {reason}")
     if all(reasons.values()):
         every = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         yield Problem(message=f"no dialect can express this ({every})")
-    for place, step in enumerate(scenario.script):
+    for place, step in enumerate(scenario.script, 1):
         if not isinstance(step, model.Inject):
             continue
         for dialect in dialects:
@@ -296,12 +296,12 @@ def _secret(fault: specs.Fault, traits: Traits, depth: int | str | None) -> str 
 
 
 def _demands(scenario: model.Scenario, place: int) -> bool:
-    """Whether anything is asked of the client that takes knowing of the fault at ``place``.
+    """Whether anything is asked of the client that takes knowing of the fault at ``place`` (from 1).
 
     Once a new snapshot comes by the exchange's own doing, the fault is healed and all may be asked again."""
     if scenario.expect.honest or scenario.expect.resync == "some":
         return True
-    for step in scenario.script[place + 1 :]:
+    for step in scenario.script[place:]:
         if isinstance(step, model.Inject | model.Oddity) and isinstance(step.fault, (*_ENDS, specs.Resnapshot)):
             return False
         if isinstance(step, model.Probe | model.Converge | model.Settle):

@@ -29,7 +29,9 @@ Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 
 
 class LoadedScenario(msgspec.Struct, frozen=True, kw_only=True):
-    """A scenario and where it came from. ``places``: field path (``script[3].fault``) to its place in the file."""
+    """A scenario and where it came from. ``places``: field path to its place in the file.
+
+    Lists count from 1, as people and the player's records do: ``script[4].fault`` is the fault of the fourth step."""
 
     scenario: model.Scenario
     path: str
@@ -285,7 +287,7 @@ class _Walker:
         if not isinstance(node, yamltree.Sequence):
             hint = f"write `{field}: [{node.text}]`" if isinstance(node, yamltree.Scalar) and node.text else None
             return self.bad(node, path, f"expected a list, found {_found(node)}", hint)
-        return [self.value(each, item, f"{path}[{i}]", owner, field) for i, each in enumerate(node.items)]
+        return [self.value(each, item, f"{path}[{i}]", owner, field) for i, each in enumerate(node.items, 1)]
 
     def scalar(
         self, node: yamltree.Node, type_: types.Type, path: str, owner: type[msgspec.Struct], field: str
