@@ -1,7 +1,7 @@
 """Exchange side: market truth to wire bytes.
 
 Shapes: https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md (2026-07-21). The order of
-fields, the eight decimals and the ascending rows are those of captured frames (cryptofeed sample_data, 2021-10-12;
+fields, the eight decimals and the order of rows (best first) are those of captured frames (cryptofeed sample_data, 2021-10-12;
 k2-market-data-platform fixtures, 2026-08).
 """
 
@@ -75,14 +75,14 @@ class Clock(msgspec.Struct, frozen=True):
 
 
 def net(events: Iterable[Event]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """What a batch of events leaves behind: for every touched price its last absolute size, each side ascending.
+    """What a batch of events leaves behind: for every touched price its last absolute size, best first.
 
     A price that was set and removed within the batch remains as a zero row."""
     sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
     for event in events:
         for side, price, size in event.changes:
             sides[side][price] = size
-    return sorted(sides[Side.BID].items()), sorted(sides[Side.ASK].items())
+    return sorted(sides[Side.BID].items(), reverse=True), sorted(sides[Side.ASK].items())
 
 
 def changes_of(bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]]) -> tuple[Change, ...]:
@@ -182,12 +182,17 @@ def server_shutdown(stamp: int) -> str:
 
 def framed(stream: str, data: str, *, combined: bool) -> bytes:
     """A data frame's payload in the connection's framing."""
-    return (f'{{"stream":{json.dumps(stream, ensure_ascii=False)},"data":{data}}}' if combined else data).encode()
+    return (f'{{"stream":{_json_text(stream)},"data":{data}}}' if combined else data).encode()
 
 
 def sequence(view: View, symbol: str, index: int) -> int:
     """The venue's update id of a version."""
     return view.sequence_base(symbol) + index
+
+
+@functools.lru_cache(maxsize=4096)
+def _json_text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _json_bool(value: bool) -> str:

@@ -133,7 +133,7 @@ def _delete_absent(message: Message, edit: Edit, view: View) -> Message | None:
         if price is not None:
             row = Change(side, price, 0)
             if side is Side.BID:
-                return _rewritten(message, sorted((*bids, row)), asks, view)
+                return _rewritten(message, sorted((*bids, row), reverse=True), asks, view)
             return _rewritten(message, bids, sorted((*asks, row)), view)
     return None
 
