@@ -58,8 +58,8 @@ class KrakenIdeal:
     snapshot_from: Literal["stream", "rest"] = "stream"
 
     def connect_path(self, symbols: Sequence[str], channels: Sequence[str], depth: int | None) -> str:
-        """Below the server's base URL; subscriptions are made by message."""
-        return "/v2"
+        """Nothing: the endpoint ``ws`` is the whole URL, subscriptions are made by message."""
+        return ""
 
     def subscribe(self, symbols: Sequence[str], channels: Sequence[str], depth: int | None) -> Sequence[Frame]:
         return [
