@@ -243,7 +243,7 @@ class Flow:
     def _cross(self, side: Side) -> bool:
         side = self._homeward(side, Side.ASK)
         other = SIDES[1 - side]
-        if not self._may_take(side, 1) or self._acts.guard.worst[other] is not None:
+        if not self._may_take(side, 1) or self._acts.guard.worst[other] is not None or not self._acts.keys(other):
             return False
         self._acts.take_and_rest(other)
         return True
