@@ -18,6 +18,8 @@ channels = st.text(max_size=200)
 versions = st.integers(0, 2**63 - 1)
 times = st.integers(0, 2**62)
 levels = st.lists(st.tuples(prices, sizes), max_size=20).map(tuple)
+changed = st.lists(st.builds(Change, st.sampled_from(Side), prices, st.integers(0, 10**15)), max_size=20)
+executed = st.lists(st.tuples(prices, sizes, st.sampled_from(Side), times, st.integers(1, 10**6)), max_size=10)
 
 
 def _item(price: int, size: int, instrument: Instrument) -> dict[str, str]:
@@ -31,7 +33,7 @@ def _rows(levels: tuple[tuple[int, int], ...], instrument: Instrument) -> list[d
     return [_item(price, size, instrument) for price, size in levels]
 
 
-@given(instruments, channels, channels, st.lists(st.builds(Change, st.sampled_from(Side), prices, st.integers(0, 10**15)), max_size=20), versions, versions, times)  # fmt: skip
+@given(instruments, channels, channels, changed, versions, versions, times)
 def test_depth_update(
     instrument: Instrument, channel: str, event_type: str, changes: list[Change], first: int, last: int, ms: int
 ) -> None:
@@ -85,7 +87,7 @@ def test_book_ticker(
     assert codec.book_ticker(instrument, channel, bids, asks, ms) == message.SerializeToString()
 
 
-@given(instruments, channels, channels, st.lists(st.tuples(prices, sizes, st.sampled_from(Side), times, st.integers(1, 10**6)), max_size=10), times.filter(bool))  # fmt: skip
+@given(instruments, channels, channels, executed, times.filter(bool))
 def test_deals(
     instrument: Instrument, channel: str, event_type: str, trades: list[tuple[int, int, Side, int, int]], ms: int
 ) -> None:

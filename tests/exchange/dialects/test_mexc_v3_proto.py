@@ -26,7 +26,7 @@ def declared() -> dict[str, dict[str, tuple[int, str, str]]]:
         assert text.count("{") == text.count("}")
         for chunk in re.split(r"^message ", text, flags=re.MULTILINE)[1:]:
             name = chunk.split()[0]
-            inside, _, outside = chunk.partition("oneof body {")[2].partition("}")
+            inside = chunk.partition("oneof body {")[2].partition("}")[0]
             fields: dict[str, tuple[int, str, str]] = {}
             for part, mark in ((inside, "|"), (chunk.replace(inside, "") if inside else chunk, "")):
                 for label, kind, field, number in _FIELD.findall(part):
@@ -38,7 +38,7 @@ def declared() -> dict[str, dict[str, tuple[int, str, str]]]:
 
 
 def test_the_proto_files_say_what_the_table_says() -> None:
-    table = {}
+    table: dict[str, dict[str, tuple[int, str, str]]] = {}
     for name, fields in proto.TABLE.items():
         table[name] = {}
         for entry in fields.split():
