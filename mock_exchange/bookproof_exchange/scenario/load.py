@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -329,6 +330,7 @@ class _Walker:
         return None
 
 
+@functools.cache
 def _fields(type_: type[msgspec.Struct]) -> dict[str, types.Field]:
     info = types.type_info(type_)
     assert isinstance(info, types.StructType)

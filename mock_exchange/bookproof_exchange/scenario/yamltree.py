@@ -91,6 +91,11 @@ def parse(text: str, name: str) -> tuple[Node, list[Problem]]:
     return _Reader(name).read(text)
 
 
+#: A scenario nests seven deep; the YAML parser takes quadratic time over deeper and deeper brackets.
+_DEEPEST = 16
+_BRACKETS = re.compile(r"(?:[\[{]\s*|[-?] +){64}")
+
+
 class _Reader:
     def __init__(self, name: str) -> None:
         self.name = name
@@ -98,6 +103,10 @@ class _Reader:
 
     def read(self, text: str) -> tuple[Node, list[Problem]]:
         root: Node | None = None
+        if brackets := _BRACKETS.search(text):
+            line = text.count("\n", 0, brackets.start()) + 1
+            self._complain("this is nested too deeply for a scenario", None, line=line, column=1)
+            raise ScenarioError(self.problems)
         try:
             events = YAML(typ="safe", pure=True).parse(text)
             root = self._document(iter(events))
@@ -121,7 +130,6 @@ class _Reader:
         return root, self.problems
 
     def _document(self, events: Iterator[Event]) -> Node | None:
-        """Builds without recursion, so that deep nesting is no way to break the reader."""
         root: Node | None = None
         documents = 0
         # Per open collection: the node, the key that waits for its value, keys seen so far.
@@ -149,6 +157,9 @@ class _Reader:
                     )
                     root = self._place(collection, opened, root)
                     opened.append((collection, [], {}))
+                    if len(opened) > _DEEPEST:
+                        self._at(event, "this is nested too deeply for a scenario", None)
+                        raise ScenarioError(self.problems)
                 case SequenceEndEvent() | MappingEndEvent():
                     opened.pop()
                 case _:
@@ -205,7 +216,6 @@ def _in_words(error: MarkedYAMLError) -> tuple[str, str | None]:
     problem = " ".join(str(error.problem or error.context or "cannot be read").split())
     if "'\\t'" in problem:
         return "a tab is used for indentation", "YAML is indented with spaces only"
-    hint = None
     if "mapping values are not allowed" in problem:
-        problem, hint = "a second `:` stands where a value is expected", "put a text that holds `: ` in quotes"
-    return f"this is not YAML: {problem}", hint
+        return "a second `:` stands where a value is expected", "put a text that holds `: ` in quotes"
+    return f"this is not YAML: {problem}", None
