@@ -154,6 +154,9 @@ class Diagnostician:
             result = explain(bids, asks, nearest, wrong, observed, high)
             if result is not None:
                 return result
+        unsent = [version for version in self._matcher.candidates(observed.bids, observed.asks) if version <= high]
+        if unsent:
+            return "torn", f"It is version {unsent[0]}, at which no message ended.", None, none
         level = wrong[0]
         if all(level.shown and not level.truth for level in wrong):
             return "ghost", self._level_sentence(level, nearest, high), self._cause(wrong, nearest, observed), none
@@ -166,9 +169,11 @@ class Diagnostician:
     ) -> _Named | None:
         """A message of several levels, half applied."""
         versions = self._matcher.candidates(observed.bids, observed.asks)
-        between = [version for version in versions if version <= high]
-        if between:
-            return "torn", f"It is version {between[0]}, in the middle of a message.", None, {}
+        for sent in self._messages(observed.position):
+            inside = [version for version in versions if sent.message.first < version < sent.message.last]
+            if sent.message.kind is Kind.UPDATE and inside:
+                sentence = f"It is version {inside[0]}, in the middle of the message at position {sent.position}."
+                return "torn", sentence, sent.position, {}
         at = bisect_left(self._published, nearest)
         newer = self._published[at + 1] if at + 1 < len(self._published) else None
         older = self._published[at - 1] if at else None

@@ -41,10 +41,10 @@ class Epoch:
         """The newest version that an ideal client may show of this epoch before ``position``; -1: none."""
         newest = -1
         for chain in self.chains:
-            for state in reversed(chain.states):
+            for state in chain.states:
+                # not just the last one: an update out of order may lead an ideal book back to an older right version
                 if state.position < position:
                     newest = max(newest, state.index)
-                    break
         return newest
 
 

@@ -10,7 +10,6 @@ from bookproof.checker.diagnose import TopRows
 from bookproof.results import Check, LevelDiff, Verdict
 
 TITLES = {
-    "R0": "the reference follows the truth wherever the exchange sent the truth",
     "V0": "the case could prove something: the faults struck and the client was observed",
     "S1": "every live book is one that the exchange published",
     "S2": "the book never goes back in time",

@@ -22,7 +22,7 @@ def judge(facts: Facts, evidence: Sequence[Evidence]) -> tuple[Check, ...]:
     timeline = Timeline(facts, evidence)
     judges = _judges(facts, timeline)
     trades = judge_trades(facts, timeline)
-    checks = [*_reference(facts), *_vacuity(facts, timeline, judges), *_safety(facts, timeline, judges)]
+    checks = [*_vacuity(facts, timeline, judges), *_safety(facts, timeline, judges)]
     checks += waits(facts, timeline, judges)
     checks += etiquette(facts, timeline)
     if trades is not None:
@@ -48,26 +48,6 @@ def _judges(facts: Facts, timeline: Timeline) -> dict[str, SymbolJudge]:
     for judged in judges.values():
         judged.run()
     return judges
-
-
-def _reference(facts: Facts) -> list[Check]:
-    """R0: reported only where it fails, for it says nothing about the client."""
-    if facts.undetectable:
-        return []
-    findings = [
-        Finding(
-            verdict=Verdict.HARNESS_ERROR,
-            anomaly="reference-differs",
-            message=f"At position {state.position} the reference's book of {symbol} is not version {state.index}, "
-            "although the scenario holds no fault that it could not notice.",
-            position=state.position,
-        )
-        for symbol, chains in facts.chains.items()
-        for chain in chains
-        for state in chain.states
-        if not state.true
-    ]
-    return [check("R0", None, findings, 0)] if findings else []
 
 
 def _vacuity(facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge]) -> list[Check]:

@@ -124,8 +124,8 @@ class Matcher:
         self._sort = sort
         self._bids = _Rows(Side.BID, instrument, numbers)
         self._asks = _Rows(Side.ASK, instrument, numbers)
-        self._bid_of = self._bids.__getitem__
-        self._ask_of = self._asks.__getitem__
+        self._last_bids: tuple[Sequence[Row], int | None] = ((), 0)
+        self._last_asks: tuple[Sequence[Row], int | None] = ((), 0)
         self._seen = 0
         self._versions: dict[int, list[int]] = {}
         self._history: History | None = None
@@ -180,25 +180,31 @@ class Matcher:
         """Of the book as shown; None where it cannot be a book: a row that is no level, a side that is not sorted.
 
         A price shown twice gives a fingerprint that no version has."""
+        # most updates leave one side as it was, and comparing with the last one is cheaper than looking up its rows
+        last_rows, bid = self._last_bids
+        if bids is not last_rows and bids != last_rows:
+            bid = self._sum(self._bids, bids, descending=True)
+            self._last_bids = bids, bid
+        last_rows, ask = self._last_asks
+        if asks is not last_rows and asks != last_rows:
+            ask = self._sum(self._asks, asks, descending=False)
+            self._last_asks = asks, ask
+        return None if bid is None or ask is None else (bid + ask) & _MASK
+
+    def _sum(self, of: _Rows, rows: Sequence[Row], *, descending: bool) -> int | None:
+        """The fingerprint of one side (only its low 64 bits count)."""
         try:
-            bid = list(map(self._bid_of, bids))
-            ask = list(map(self._ask_of, asks))
+            levels = list(map(of.__getitem__, rows))
         except BadRow as bad:
             if bad.kind != "shape":
                 return None
             try:
-                decimals = self.instrument.size_decimals
-                bid = list(
-                    map(self._bid_of, _merged(bids, "string" if self.numbers == "string" else "float", decimals))
-                )
-                ask = list(
-                    map(self._ask_of, _merged(asks, "string" if self.numbers == "string" else "float", decimals))
-                )
+                levels = list(map(of.__getitem__, _merged(rows, self.numbers, self.instrument.size_decimals)))
             except BadRow:
                 return None
-        if not self._sort and (bid != sorted(bid, reverse=True) or ask != sorted(ask)):
+        if not self._sort and levels != sorted(levels, reverse=descending):
             return None
-        return (sum(bid) + sum(ask)) & _MASK
+        return sum(levels)
 
     def decode(self, bids: Sequence[Row], asks: Sequence[Row]) -> tuple[Scaled, Scaled]:
         """The shown sides as scaled integers, in the order shown (sorted where the adapter sorts); BadRow."""

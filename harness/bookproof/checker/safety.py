@@ -91,13 +91,18 @@ class SymbolJudge:
 
     def run(self) -> None:
         """Judge every observation of the symbol."""
+        positions, newest = self.timeline.highs(self.symbol)
+        high, at, count = -1, 0, len(positions)
         for observed in self.timeline.observed.get(self.symbol, ()):
+            while at < count and positions[at] < observed.position:
+                high = newest[at]
+                at += 1
             if observed.claim != "live":
                 self._settle_pending(wrong=False)
                 self._notice_silence(observed)
                 continue
             self.live += 1
-            self._observe(observed)
+            self._observe(observed, high)
         self._settle_pending(wrong=True)
         for finding in self._torn:
             verdict = Verdict.INFO if self.last_right else Verdict.FAIL
@@ -114,9 +119,8 @@ class SymbolJudge:
 
     # --- one observation ------------------------------------------------------------------------------------------
 
-    def _observe(self, observed: Observed) -> None:
+    def _observe(self, observed: Observed, high: int) -> None:
         position = observed.position
-        high = self.timeline.high(self.symbol, position)
         if not observed.bids and not observed.asks and not self.facts.claims and self._may_be_empty(position):
             self._settle_pending(wrong=False)
             return
@@ -146,7 +150,8 @@ class SymbolJudge:
             self.last_right = False
             self._report(found, observed, rejected)
         else:
-            self._settle_pending(wrong=False)
+            if self._pending:
+                self._settle_pending(wrong=False)
             self._monotonic(observed, versions, departed)
         if silence is not None:
             self._late_claim(observed, silence)
@@ -162,7 +167,7 @@ class SymbolJudge:
         for matcher in self.matchers:
             versions = matcher.candidates(observed.bids, observed.asks)
             if versions:
-                found = versions if not found else sorted({*found, *versions})
+                found = sorted({*found, *versions}) if found else versions
         if self._regions:
             merged = set(found)
             tried: set[Region] = set()
@@ -275,11 +280,18 @@ class SymbolJudge:
     # --- S2 -------------------------------------------------------------------------------------------------------
 
     def _monotonic(self, observed: Observed, versions: Sequence[int], departed: Sequence[tuple[int, int, int]]) -> None:
-        before = self.walk.index
-        step = self.walk.step(versions, observed.position, departed)
+        walk, floor = self.walk, self._floor
+        before = walk.index
+        if len(versions) == 1 and not departed and versions[0] >= before and versions[0] >= floor and walk.epochs:
+            # by far the most usual: one candidate, further on in the same epoch
+            seen = walk.epochs[walk.at].visible.get(versions[0])
+            if seen is not None and seen < observed.position:
+                walk.index = self._floor = versions[0]
+                return
+        step = walk.step(versions, observed.position, departed)
         possible = sorted({*versions, *(version for _, version, _ in departed)})
-        at = bisect_left(possible, self._floor)
-        floor, self._floor = self._floor, possible[at] if at < len(possible) else possible[0]
+        at = bisect_left(possible, floor)
+        self._floor = possible[at] if at < len(possible) else possible[0]
         if step is False:
             self.findings["S2"].append(
                 self._backwards(observed, versions, Verdict.FAIL, f"it had shown version {before} of the same epoch")

@@ -96,7 +96,17 @@ class Timeline:
         self._asked: dict[int, int] = {}
         self._high: dict[str, tuple[list[int], list[int]]] = {}
         for record in self.records:
-            self._add(record)
+            # the two kinds that come by the thousand, without the detour
+            if type(record) is Observed:
+                shown = self.observed.get(record.symbol)
+                if shown is None:
+                    self.observed[record.symbol] = [record]
+                else:
+                    shown.append(record)
+            elif type(record) is Sent:
+                self._sent(record)
+            else:
+                self._add(record)
         for symbol, chains in facts.chains.items():
             for chain in chains:
                 if chain.region != Region():
@@ -109,6 +119,10 @@ class Timeline:
         positions, versions = self._high.get(symbol, ([], []))
         at = bisect_right(positions, position - 1)
         return versions[at - 1] if at else -1
+
+    def highs(self, symbol: str) -> tuple[Sequence[int], Sequence[int]]:
+        """The positions at which a newer version of the symbol was sent than ever before, and those versions."""
+        return self._high.get(symbol, ((), ()))
 
     def time(self, observed: Observed) -> float:
         """When the shown state was the client's, at the earliest that is certain not to blame it."""
@@ -166,10 +180,6 @@ class Timeline:
 
     def _add(self, record: Evidence) -> None:
         match record:
-            case Observed():
-                self.observed.setdefault(record.symbol, []).append(record)
-            case Sent():
-                self._sent(record)
             case ReadAsked():
                 self.read_at[record.read] = record.at
             case Barrier():
