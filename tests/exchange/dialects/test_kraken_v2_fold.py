@@ -386,6 +386,16 @@ def test_reversed_rows_leave_snapshots_and_single_rows_alone() -> None:
     assert DIALECT.edit(snapshot, Edit(kind="reversed-rows"), exchange.view) is None
 
 
+def test_reversed_rows_after_a_sweep_are_not_best_first() -> None:
+    exchange, _, message = followed(shape=Shape(kind="sweep", side="ask", count=3))
+    edited = DIALECT.edit(message, Edit(kind="reversed-rows"), exchange.view)
+    assert edited is not None
+    assert sorted(edited.changes) == sorted(message.changes)
+    deleted = [price for side, price, size in edited.changes if side is Side.ASK and size == 0]
+    assert len(deleted) >= 3
+    assert deleted == sorted(deleted, reverse=True)
+
+
 @pytest.mark.parametrize("kind", get_args(EditKind))
 def test_edits_leave_alone_what_cannot_carry_them(kind: EditKind) -> None:
     exchange, _, message = followed()

@@ -8,7 +8,7 @@ venue's text can be read either way).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -169,16 +169,26 @@ class _Work:
         return self._checked(self._replaced(row, [self._row(side, price, 0), row]))
 
     def reversed_rows(self) -> Message | None:
-        """The rows of each side in reverse order. Only an update's: a snapshot is best first by the document."""
+        """The rows of each side in reverse order. Only an update's: a snapshot is best first by the document.
+
+        Where a level that fills a place in the window would then stand before the deletion that makes the place, the
+        deletions stay in front, and they and the rest are reversed by themselves: the venue was never seen to send
+        them the other way round, and a client that truncates after every row would lose the level."""
         if self.message.kind is not Kind.UPDATE:
             return None
+        if any(len({row.change.price for row in rows}) != len(rows) for rows in map(self.parts.side, Side)):
+            return None
+        return self._reordered(lambda rows: rows[::-1]) or self._reordered(
+            lambda rows: (
+                *(row for row in rows[::-1] if row.change.size == 0),
+                *(row for row in rows[::-1] if row.change.size > 0),
+            )
+        )
+
+    def _reordered(self, order: Callable[[tuple[Row, ...]], tuple[Row, ...]]) -> Message | None:
         changed = self.parts
         for side in Side:
-            rows = self.parts.side(side)
-            prices = [row.change.price for row in rows]
-            if len(set(prices)) != len(prices):
-                return None
-            changed = changed.with_side(side, rows[::-1])
+            changed = changed.with_side(side, order(self.parts.side(side)))
         return None if changed == self.parts else self._checked(changed)
 
     # --- building -----------------------------------------------------------------------------------------------------
