@@ -183,7 +183,7 @@ class LineDriver:
         try:
             if self._death is None:
                 with trio.move_on_after(self._timing.bye):
-                    if await self._send(protocol.encode(protocol.ByeOut())):
+                    if await self._send("bye", self._timing.bye, protocol.encode(protocol.ByeOut())):
                         self._transport.close_input()
                     await self._transport.ended()
                     return
@@ -215,7 +215,7 @@ class LineDriver:
     async def _ask(self, what: str, limit: float, line: bytes, answer: _Answer[T]) -> T:
         try:
             with trio.move_on_after(limit):
-                if not await self._send(line):
+                if not await self._send(what, limit, line):
                     with trio.move_on_after(self._timing.kill):
                         await self._dead.wait()
                     self._broken("it closed its input (stdin) but goes on running")
@@ -233,16 +233,15 @@ class LineDriver:
         assert answer.value is not None
         return answer.value
 
-    async def _send(self, line: bytes) -> bool:
+    async def _send(self, what: str, limit: float, line: bytes) -> bool:
         """False: the adapter's end is closed. Never leaves half a line: cancelled before it or not at all."""
         async with self._sending:
             with trio.CancelScope(shield=True):
                 try:
-                    with trio.fail_after(self._timing.read):
+                    with trio.fail_after(limit):
                         await self._transport.send(line)
                 except trio.TooSlowError:
-                    limit = self._timing.read
-                    self._die(lambda: ClientHung("a line (it does not read its input)", limit, self.log()))
+                    self._die(lambda: ClientHung(what, limit, self.log()))
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     return False
         return True
@@ -394,8 +393,8 @@ class LineDriver:
         if number is None:
             self._show(shown)
             return
-        waiting = self._reads.pop(number, None)
-        asked = waiting[0] if waiting is not None else self._given_up.pop(number, None)
+        waiting = self._reads.get(number)
+        asked = waiting[0] if waiting is not None else self._given_up.get(number)
         if asked is None:
             raise self._decoder.error(f"read: {number} was not asked, or is answered already", line)
         if asked != shown.symbol:
@@ -403,5 +402,7 @@ class LineDriver:
                 f"symbol: read {number} was of {asked!r}, the answer is of {shown.symbol!r}", line
             )
         self._show(shown)
+        self._given_up.pop(number, None)
         if waiting is not None:
+            del self._reads[number]
             waiting[1].give(shown)

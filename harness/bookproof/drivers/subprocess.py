@@ -31,7 +31,13 @@ class SubprocessDriver(LineDriver):
 
     def __init__(self, transport: SubprocessTransport, timing: Timing) -> None:
         super().__init__(transport, timing)
+        self._process = transport
         self.pid = transport.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """As in ``subprocess``; None while the process runs."""
+        return self._process.exit_code
 
 
 class _SubprocessFactory:
