@@ -53,6 +53,9 @@ class Acts:
         spread = 1 + int(random() * 4)
         for side, best in zip(SIDES, (self.start, -self.start - spread * tick), strict=True):
             self.engine.load(side, self._initial(side, best))
+        book = self.engine.book
+        self.keys: tuple[Sequence[int], Sequence[int]] = (book.keys(SIDES[0]), book.keys(SIDES[1]))
+        """By side: its keys, worst first. Live."""
 
     def _initial(self, side: Side, key: int) -> Iterable[tuple[int, tuple[int, ...]]]:
         random, tick, gap, lot_size = self.random, self.tick, self.gap, self.sizes.draw_initial
@@ -74,14 +77,10 @@ class Acts:
 
     # --- places --------------------------------------------------------------------------------------------------
 
-    def keys(self, side: Side) -> Sequence[int]:
-        """The side's keys, worst first. Live."""
-        return self.engine.book.keys(side)
-
     def ceiling(self, side: Side) -> int | None:
         """A key of this side must be smaller: the other side's best, or a protected (perhaps absent) level there."""
         other = SIDES[1 - side]
-        keys = self.keys(other)
+        keys = self.keys[other]
         protected = self.guard.best[other]
         if not keys:
             return None if protected is None else -protected
@@ -92,7 +91,7 @@ class Acts:
         """The open interval of keys where a new level would get this rank (0..count); empty if low >= high.
 
         ``strict``: the ranks of protected levels stay as they are; else they may fall, down to the tenth."""
-        keys = self.keys(side)
+        keys = self.keys[side]
         count = len(keys)
         tick = self.tick
         if rank:
@@ -106,7 +105,7 @@ class Acts:
             else:
                 high = self.anchors[side] + tick if ceiling is None else ceiling
                 low = max(self.floors[side], high - tick * 7)
-            if side is Side.ASK:
+            if side:
                 high = min(high, 0)
             elif high > self.highest:
                 high = self.highest + tick
@@ -132,7 +131,7 @@ class Acts:
 
     def far_key(self, side: Side) -> int | None:
         """A free key far away from the touch of a side that has levels; None where there is no room."""
-        keys = self.keys(side)
+        keys = self.keys[side]
         tick = self.tick
         distance = max(self.start // 10, (keys[-1] - keys[0]) // 4)
         high = keys[-1] - distance + distance % tick
@@ -192,7 +191,7 @@ class Acts:
         """Cancel every order of a level."""
         for order, _ in self.engine.queue(side, -key if side else key):
             self.engine.cancel(order)
-        if not self.keys(side):
+        if not self.keys[side]:
             self.anchors[side] = key
 
     def move(self, side: Side, key: int, low: int, high: int) -> bool:
@@ -216,7 +215,7 @@ class Acts:
 
     def take(self, side: Side, count: int, *, part: bool = False) -> None:
         """A market order takes the best ``count`` levels whole; ``part``: and some of the next."""
-        keys = self.keys(side)
+        keys = self.keys[side]
         size = self._total(side, keys[-count:])
         if part and len(keys) > count:
             size += self.bite(side, keys[-count - 1])
@@ -227,7 +226,7 @@ class Acts:
     def take_and_rest(self, side: Side) -> None:
         """A limit order of ``side`` takes the other side's best level whole, and rests at that price."""
         other = SIDES[1 - side]
-        keys = self.keys(other)
+        keys = self.keys[other]
         best = keys[-1]
         size = self._total(other, (best,)) + self.sizes.draw(self.index)
         if len(keys) == 1:
@@ -236,15 +235,15 @@ class Acts:
 
     def drain(self, side: Side) -> None:
         """Every order of a side is cancelled."""
-        anchor = self.keys(side)[-1]
-        for key in self.keys(side)[::-1]:
+        anchor = self.keys[side][-1]
+        for key in self.keys[side][::-1]:
             self.remove(side, key)
         self.anchors[side] = anchor
 
     def refill(self, side: Side, count: int) -> bool:
         """Add up to ``count`` levels: from the touch down on an empty side, else beyond the worst. False: no room."""
         for done in range(count):
-            rank = len(self.keys(side))
+            rank = len(self.keys[side])
             for strict in (True, False):
                 low, high = self.slot(side, rank, strict)
                 if self.add_between(side, low, high):

@@ -56,6 +56,12 @@ class Book:
             self._roll(side, price, old, size)
         return old
 
+    def add(self, side: Side, price: int, size: int) -> int:
+        """Make a level larger by ``size`` (smaller where negative). Returns the old size."""
+        old = self._sizes[side].get(price, 0)
+        self.set(side, price, old + size)
+        return old
+
     def apply(self, changes: Iterable[Change]) -> None:
         """Set every level of ``changes``, in order."""
         for side, price, size in changes:

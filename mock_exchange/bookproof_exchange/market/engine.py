@@ -14,6 +14,9 @@ from bookproof_exchange.market.book import Book
 from bookproof_exchange.market.events import Change, OrderChange, OrderChangeKind, Side, Trade
 
 _ADD, _MODIFY, _DELETE = OrderChangeKind.ADD, OrderChangeKind.MODIFY, OrderChangeKind.DELETE
+_BID, _ASK = Side.BID, Side.ASK
+_new = tuple.__new__
+"""Makes the named tuples of the hot paths at half the cost of calling their classes."""
 
 
 class Outcome(NamedTuple):
@@ -89,7 +92,7 @@ class MatchingEngine:
         if not queue:
             del self._queues[side][price]
         del self._homes[order]
-        self._orders.append(OrderChange(_DELETE, order, side, price, size))
+        self._orders.append(_new(OrderChange, (_DELETE, order, side, price, size)))
         self._add_to_level(side, price, -size)
 
     def replace(self, order: int, price: int, size: int) -> int | None:
@@ -103,7 +106,7 @@ class MatchingEngine:
         if price == old_price and size <= old_size:
             if size < old_size:
                 queue[order] = size
-                self._orders.append(OrderChange(_MODIFY, order, side, price, size))
+                self._orders.append(_new(OrderChange, (_MODIFY, order, side, price, size)))
                 self._add_to_level(side, price, size - old_size)
             return order
         self.cancel(order)
@@ -117,7 +120,7 @@ class MatchingEngine:
         for (side, price), old in before.items():
             new = get(side, price)
             if new != old:
-                changes.append(Change(side, price, new))
+                changes.append(_new(Change, (side, price, new)))
         outcome = Outcome(tuple(changes), tuple(self._trades), tuple(self._orders))
         before.clear()
         self._trades.clear()
@@ -146,18 +149,16 @@ class MatchingEngine:
         else:
             queue[number] = size
         self._homes[number] = (side, price)
-        self._orders.append(OrderChange(_ADD, number, side, price, size))
+        self._orders.append(_new(OrderChange, (_ADD, number, side, price, size)))
         self._add_to_level(side, price, size)
 
     def _add_to_level(self, side: Side, price: int, size: int) -> None:
-        book = self.book
-        old = book.get(side, price)
+        old = self.book.add(side, price, size)
         self._before.setdefault((side, price), old)
-        book.set(side, price, old + size)
 
     def _match(self, taker: Side, size: int, limit: int | None) -> int:
         """Fill ``size`` from the other side's queues, best price first, down to ``limit``. Returns what is left."""
-        side = Side.BID if taker else Side.ASK
+        side = _BID if taker else _ASK
         queues = self._queues[side]
         book = self.book
         while size:
@@ -168,17 +169,17 @@ class MatchingEngine:
             taken = 0
             for order, resting in list(queue.items()):
                 fill = min(resting, size)
-                self._trades.append(Trade(self._next_trade, price, fill, taker))
+                self._trades.append(_new(Trade, (self._next_trade, price, fill, taker)))
                 self._next_trade += 1
                 taken += fill
                 size -= fill
                 if fill == resting:
                     del queue[order]
                     del self._homes[order]
-                    self._orders.append(OrderChange(_DELETE, order, side, price, resting))
+                    self._orders.append(_new(OrderChange, (_DELETE, order, side, price, resting)))
                 else:
                     queue[order] = resting - fill
-                    self._orders.append(OrderChange(_MODIFY, order, side, price, resting - fill))
+                    self._orders.append(_new(OrderChange, (_MODIFY, order, side, price, resting - fill)))
                 if not size:
                     break
             if not queue:

@@ -17,6 +17,8 @@ from bookproof_exchange.market.instrument import Instrument
 from bookproof_exchange.market.steering import Steering
 from bookproof_exchange.seeds import stream
 
+_BID, _ASK = SIDES
+
 Profile = Literal["calm", "busy", "thin", "deep", "one-sided"]
 
 
@@ -128,14 +130,14 @@ class Flow:
     def _unsteered(self) -> None:
         acts, random = self._acts, self._random
         side = SIDES[random() < 0.5]
-        bids, asks = acts.keys(Side.BID), acts.keys(Side.ASK)
+        bids, asks = acts.keys
         if not bids or not asks:
             if self._come_back():
                 return
-            side = Side.BID if bids else Side.ASK
+            side = _BID if bids else _ASK
         elif -(bids[-1] + asks[-1]) > self._wide and random() < 0.3 and self._close_in(side):
             return
-        if acts.keys(side):
+        if acts.keys[side]:
             kind = bisect_right(self._until, random())
             if kind < len(self._kinds) and self._kinds[kind](side):
                 return
@@ -148,9 +150,9 @@ class Flow:
         """Refill an empty side when its time has come. A side that a script drained waits for the script, unless both
         are empty."""
         acts = self._acts
-        both = not acts.keys(Side.BID) and not acts.keys(Side.ASK)
+        both = not any(acts.keys)
         for side in SIDES:
-            if acts.keys(side) or (side in acts.drained_on_request and not both):
+            if acts.keys[side] or (side in acts.drained_on_request and not both):
                 continue
             self._absent_for[side] -= 1
             if (both or self._absent_for[side] < 0) and acts.refill(
@@ -169,7 +171,7 @@ class Flow:
 
     def _resize(self, side: Side) -> bool:
         acts = self._acts
-        keys = acts.keys(side)
+        keys = acts.keys[side]
         key = keys[-1 - self._pick_rank(len(keys))]
         if key in acts.guard.keys[side]:
             return False
@@ -177,20 +179,20 @@ class Flow:
         return True
 
     def _insert(self, side: Side) -> bool:
-        count = len(self._acts.keys(side))
+        count = len(self._acts.keys[side])
         if count > self._target * (1.15 + self._random()) and self._delete_level(side):
             return True
         return self._insert_level(side)
 
     def _delete(self, side: Side) -> bool:
-        count = len(self._acts.keys(side))
+        count = len(self._acts.keys[side])
         if count <= self._fewest or count < self._target * (0.1 + 0.85 * self._random()):
             return self._insert_level(side)
         return self._delete_level(side)
 
     def _insert_level(self, side: Side) -> bool:
         acts = self._acts
-        count = len(acts.keys(side))
+        count = len(acts.keys[side])
         rank = 1 + self._pick_rank(count)
         low, high = acts.slot(side, rank, strict=True)
         if acts.add_between(side, low, high):
@@ -199,7 +201,7 @@ class Flow:
         return acts.add_between(side, low, high)
 
     def _delete_level(self, side: Side) -> bool:
-        keys = self._acts.keys(side)
+        keys = self._acts.keys[side]
         count = len(keys)
         rank = self._pick_rank(count)
         if count > 1.3 * self._target:  # rather from the crowd far behind
@@ -211,7 +213,7 @@ class Flow:
 
     def _improve(self, side: Side) -> bool:
         acts = self._acts
-        side = self._homeward(side, Side.BID)
+        side = self._homeward(side, _BID)
         low, high = acts.slot(side, 0, strict=True)
         if high - low <= self._wide // 4 and self._random() < 0.6:
             return False  # keeps some room at the touch
@@ -219,19 +221,19 @@ class Flow:
 
     def _hit(self, side: Side) -> bool:
         acts = self._acts
-        side = self._homeward(side, Side.ASK)
-        size = acts.bite(side, acts.keys(side)[-1])
+        side = self._homeward(side, _ASK)
+        size = acts.bite(side, acts.keys[side][-1])
         if not size:
             return False
         acts.engine.market(SIDES[1 - side], size)
         return True
 
     def _take(self, side: Side) -> bool:
-        return self._take_levels(self._homeward(side, Side.ASK), 1)
+        return self._take_levels(self._homeward(side, _ASK), 1)
 
     def _sweep(self, side: Side) -> bool:
-        side = self._homeward(side, Side.ASK)
-        most = len(self._acts.keys(side)) - self._fewest
+        side = self._homeward(side, _ASK)
+        most = len(self._acts.keys[side]) - self._fewest
         return self._take_levels(side, min(2 + int(self._random() * 4), most))
 
     def _take_levels(self, side: Side, count: int) -> bool:
@@ -241,16 +243,16 @@ class Flow:
         return True
 
     def _cross(self, side: Side) -> bool:
-        side = self._homeward(side, Side.ASK)
+        side = self._homeward(side, _ASK)
         other = SIDES[1 - side]
-        if not self._may_take(side, 1) or self._acts.guard.worst[other] is not None or not self._acts.keys(other):
+        if not self._may_take(side, 1) or self._acts.guard.worst[other] is not None or not self._acts.keys[other]:
             return False
         self._acts.take_and_rest(other)
         return True
 
     def _move(self, side: Side) -> bool:
         acts = self._acts
-        keys = acts.keys(side)
+        keys = acts.keys[side]
         count = len(keys)
         key = keys[-1 - self._pick_rank(count)]
         if count < 3 or not self._may_lose(side, key):
@@ -268,7 +270,7 @@ class Flow:
 
     def _drain(self, side: Side) -> bool:
         acts = self._acts
-        if acts.guard.worst[side] is not None or not acts.keys(SIDES[1 - side]):
+        if acts.guard.worst[side] is not None or not acts.keys[SIDES[1 - side]]:
             return False
         self._absent_for[side] = 3 + int(self._random() * 20)
         acts.drain(side)
@@ -277,7 +279,7 @@ class Flow:
     def _fall_back(self, side: Side) -> bool:
         """Something that is possible on this side, however many levels are protected; False if nothing is."""
         acts = self._acts
-        keys = acts.keys(side)
+        keys = acts.keys[side]
         count = len(keys)
         protected = acts.guard.keys[side]
         if not count:
@@ -310,8 +312,8 @@ class Flow:
         """The side to act on: the one given, unless the price has wandered off by more than a tenth from where it
         began. Then the one that leads back; acting on side ``upward`` drives the price up."""
         acts = self._acts
-        bids = acts.keys(Side.BID)
-        if not bids or not acts.keys(Side.ASK) or abs(bids[-1] - acts.start) * 10 <= acts.start:
+        bids, asks = acts.keys
+        if not bids or not asks or abs(bids[-1] - acts.start) * 10 <= acts.start:
             return side
         return upward if bids[-1] < acts.start else SIDES[1 - upward]
 
@@ -320,16 +322,16 @@ class Flow:
         worst = self._acts.guard.worst[side]
         if worst is not None and key >= worst:
             return False
-        keys = self._acts.keys(side)
+        keys = self._acts.keys[side]
         return key != keys[-1] or not self._leaps(side, 1)
 
     def _may_take(self, side: Side, count: int) -> bool:
         """Whether trades may take the best ``count`` levels whole."""
         acts = self._acts
-        few = len(acts.keys(side)) - count < self._fewest
+        few = len(acts.keys[side]) - count < self._fewest
         return acts.guard.worst[side] is None and not few and not self._leaps(side, count)
 
     def _leaps(self, side: Side, count: int) -> bool:
         """Whether without its ``count`` best levels a side would begin far away."""
-        keys = self._acts.keys(side)
+        keys = self._acts.keys[side]
         return len(keys) <= count or keys[-1] - keys[-1 - count] > self._leap * count

@@ -39,7 +39,7 @@ class Steering:
                 sides = SIDES if self._acts.random() < 0.5 else SIDES[::-1]
         plans = [plan for side in sides if (plan := self._plan(shape, side)) is not None]
         if not plans:
-            counts = f"{len(self._acts.keys(Side.BID))} bids and {len(self._acts.keys(Side.ASK))} asks"
+            counts = f"{len(self._acts.keys[Side.BID])} bids and {len(self._acts.keys[Side.ASK])} asks"
             protected = sum(map(len, self._acts.guard.keys))
             raise UsageError(
                 f"the market cannot do {shape.kind!r} on side {shape.side!r} now: "
@@ -47,7 +47,7 @@ class Steering:
             )
         min(plans, key=lambda plan: plan.cost).act()
         for side in SIDES:
-            if self._acts.keys(side):
+            if self._acts.keys[side]:
                 self._acts.drained_on_request.discard(side)
 
     def _plan(self, shape: Shape, side: Side) -> _Plan | None:
@@ -75,7 +75,7 @@ class Steering:
     def _nearest(self, side: Side, rank: int, below: int | None) -> int | None:
         """The rank nearest to the one asked for whose level is not protected (and worse than key ``below``)."""
         acts = self._acts
-        keys = acts.keys(side)
+        keys = acts.keys[side]
         protected = acts.guard.keys[side]
         for candidate in _outward(rank, 0, len(keys) - 1):
             key = keys[-1 - candidate]
@@ -88,12 +88,12 @@ class Steering:
         found = self._nearest(side, rank, None)
         if found is None:
             return None
-        key = acts.keys(side)[-1 - found]
+        key = acts.keys[side][-1 - found]
         return _Plan(abs(found - rank), lambda: acts.resize(side, key))
 
     def _plan_insert(self, side: Side, rank: int) -> _Plan | None:
         acts = self._acts
-        count = len(acts.keys(side))
+        count = len(acts.keys[side])
         if not count:
             plan = self._plan_improve(side)
             return None if plan is None else _Plan(plan.cost + rank, plan.act)
@@ -113,28 +113,29 @@ class Steering:
             found = self._nearest(side, rank, None)
         if found is None:
             return None
-        key = acts.keys(side)[-1 - found]
+        key = acts.keys[side][-1 - found]
         return _Plan(cost + abs(found - rank), lambda: acts.remove(side, key))
 
     def _plan_improve(self, side: Side) -> _Plan | None:
         acts = self._acts
-        cost = 0 if acts.keys(side) else 100
+        cost = 0 if acts.keys[side] else 100
         low, high = acts.slot(side, 0, strict=False)
         key = acts.pick_key(side, low, high, near=True)
         if key is not None:
             return _Plan(cost, partial(acts.add, side, key))
         # No room in the spread: take the other side's best and rest there.
         other = SIDES[1 - side]
-        others = acts.keys(other)
-        if len(others) < 2 or acts.guard.worst[other] is not None:
+        others = acts.keys[other]
+        protected = acts.guard.best[other]
+        if len(others) < 2 or high <= low or -others[-1] in acts.guard.keys[side]:
             return None
-        if high <= low or -others[-1] in acts.guard.keys[side]:
+        if protected is not None and others[-1] <= protected:
             return None
-        return _Plan(cost + 50, lambda: acts.take_and_rest(side))
+        return _Plan(cost + (50 if protected is None else _RELAXED), lambda: acts.take_and_rest(side))
 
     def _plan_sweep(self, side: Side, count: int) -> _Plan | None:
         acts = self._acts
-        keys = acts.keys(side)
+        keys = acts.keys[side]
         best = acts.guard.best[side]
         free = len(keys) if best is None else len(keys) - bisect_right(keys, best)
         taken = min(count, free)
@@ -145,7 +146,7 @@ class Steering:
 
     def _plan_drain(self, side: Side) -> _Plan | None:
         acts = self._acts
-        keys = acts.keys(side)
+        keys = acts.keys[side]
         if not keys or not acts.guard.keys[side].isdisjoint(keys):
             return None
 
@@ -157,7 +158,7 @@ class Steering:
 
     def _plan_refill(self, side: Side, count: int) -> _Plan | None:
         acts = self._acts
-        keys = acts.keys(side)
+        keys = acts.keys[side]
         low, high = acts.slot(side, len(keys), strict=False)
         if acts.pick_key(side, low, high) is None:
             return None
@@ -165,7 +166,7 @@ class Steering:
 
     def _plan_far(self, side: Side) -> _Plan | None:
         acts = self._acts
-        count = len(acts.keys(side))
+        count = len(acts.keys[side])
         if not count:
             return None
         key = acts.far_key(side)

@@ -13,8 +13,10 @@ from bookproof_exchange.market.instrument import Instrument
 
 __all__ = ["Profile", "Truth"]
 
-CHECKPOINT = 256
-"""Versions between two kept books."""
+CHECKPOINT = 64
+DEEP_CHECKPOINT = 512
+DEEP = 500
+"""Versions between two kept books: fewer books where they have more than `DEEP` levels a side."""
 CURSORS = 4
 """Books kept at the versions asked for last."""
 REMEMBERED_LEVELS = 64
@@ -31,6 +33,7 @@ class Truth:
         """``levels``: about how many price levels a side version 0 has (``deep``: use 5000; ``thin``: at most 12)."""
         self.instrument = instrument
         self._flow = Flow(instrument, seed, profile, levels)
+        self._spacing = CHECKPOINT if levels <= DEEP else DEEP_CHECKPOINT
         self._events: list[Event] = []
         self._checkpoints = [self._flow.engine.book.copy()]
         # Least recently used first; a cursor only moves forward.
@@ -53,7 +56,7 @@ class Truth:
         time_us, (changes, trades, orders) = self._flow.next(index, shape)
         event = Event(index, time_us, changes, trades, orders)
         self._events.append(event)
-        if not index % CHECKPOINT:
+        if not index % self._spacing:
             self._checkpoints.append(self._flow.engine.book.copy())
         return event
 
@@ -139,13 +142,13 @@ class Truth:
         if not 0 <= index < len(events):
             raise UsageError(f"there is no version {index}: the truth has 0..{len(events)}")
         cursors = self._cursors
-        start = index - index % CHECKPOINT
+        start = index - index % self._spacing
         at = max((version for version in cursors if start <= version <= index), default=None)
         if at is not None:
             book = cursors.pop(at)
         else:
             at = start
-            book = self._checkpoints[index // CHECKPOINT].copy()
+            book = self._checkpoints[index // self._spacing].copy()
             if len(cursors) >= CURSORS:
                 del cursors[next(iter(cursors))]
         for event in events[at:index]:

@@ -153,9 +153,8 @@ def test_orders_levels_and_trades_always_agree(actions: list[tuple]) -> None:  #
             assert trade.number == trades
             assert trade.size > 0
         assert len({change[:2] for change in outcome.changes}) == len(outcome.changes)
-        for change in outcome.changes:
-            old = level2.set(*change)
-            assert change.size != old
+        for level in outcome.changes:
+            assert level2.set(*level) != level.size
         assert level2 == level3.book() == engine.book
         best_bid, best_ask = engine.book.best(BID), engine.book.best(ASK)
         assert best_bid is None or best_ask is None or best_bid < best_ask

@@ -115,6 +115,17 @@ def test_improve_always_gives_a_new_best(side: str) -> None:
     assert took
 
 
+def test_improve_finds_a_way_beside_protected_levels() -> None:
+    for seed in SEEDS:
+        truth = market(seed)
+        truth.protect([(side, truth.levels(truth.last, side)[3][0]) for side in Side])
+        first = truth.last
+        for _ in range(6):
+            before, _, after = before_and_after(truth, Shape(kind="improve"))
+            assert any(after.best(side) not in (before.best(side), before.price_at(side, 1)) for side in Side)
+        assert truth.last == first + 6
+
+
 @pytest.mark.parametrize("side", ["bid", "ask", "any"])
 @pytest.mark.parametrize("count", [1, 3, 15])
 def test_sweep_takes_whole_levels_with_trades(side: str, count: int) -> None:
@@ -160,11 +171,11 @@ def test_drain_lasts_until_the_script_refills(profile: Profile) -> None:
 def test_both_sides_drained_and_refilled() -> None:
     truth = market(4)
     for side in ("bid", "ask"):
-        truth.extend(Shape(kind="drain", side=side))  # type: ignore[arg-type]
+        truth.extend(Shape(kind="drain", side=side))
     assert truth.book(truth.last) == Book()
     for kind in ("change", "delete", "sweep", "drain", "far"):
         with pytest.raises(UsageError, match=kind):
-            truth.extend(Shape(kind=kind))  # type: ignore[arg-type]
+            truth.extend(Shape(kind=kind))
     for side in ("ask", "bid"):
         truth.extend(Shape(kind="refill", side=side, count=5))  # type: ignore[arg-type]
     book = truth.book(truth.last)
@@ -312,7 +323,7 @@ def test_a_market_of_protected_levels_only_still_moves() -> None:
     truth.ensure(first + 100)
     assert_untouched(truth, protected, first)
     for kind in ("change", "delete"):
-        truth.extend(Shape(kind=kind))  # type: ignore[arg-type]
+        truth.extend(Shape(kind=kind))
     with pytest.raises(UsageError, match="sweep"):
         truth.extend(Shape(kind="sweep"))
     with pytest.raises(UsageError, match="drain"):

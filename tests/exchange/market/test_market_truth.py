@@ -116,7 +116,7 @@ def test_every_event_is_sound(profile: Profile, instrument: Instrument) -> None:
 
 def test_books_of_every_version_equal_a_replay_in_any_order() -> None:
     truth = Truth(BTC, 3, profile="one-sided", levels=20)
-    truth.ensure(3 * CHECKPOINT + 50)
+    truth.ensure(5 * CHECKPOINT + 50)
     book = truth.book(0)
     books = [book.copy()]
     for event in truth.events(0, truth.last):
