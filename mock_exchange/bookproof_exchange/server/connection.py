@@ -67,6 +67,7 @@ class Connection:
         "_answer",
         "_by_us",
         "_early",
+        "_ended",
         "_hub",
         "_muted",
         "_nursery",
@@ -97,6 +98,7 @@ class Connection:
         self._muted = False
         self._by_us: HangUp | None = None
         self._reported = False
+        self._ended = False
         self._parts: list[bytes] = []
         self._text = False
         self._writing = False
@@ -110,20 +112,29 @@ class Connection:
         """From the handshake request to the end; returns when the wire is closed. Raises only what the host raises."""
         try:
             with trio.CancelScope() as self._scope:
-                async with trio.open_nursery() as self._nursery:
-                    self._settle(self._hub.host.arrived(self.number, request))
-                    await self._read()
-                    self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._hub.linger)
-                    await self.drained()
-                    self._nursery.cancel_scope.cancel()
-            self._nursery = self._scope = None
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    try:
+                        self._settle(self._hub.host.arrived(self.number, request))
+                        await self._read()
+                        self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._hub.linger)
+                        await self.drained()
+                    finally:
+                        self._nursery = None  # it takes no new tasks once its block is left
+                    nursery.cancel_scope.cancel()
             self._gone("eof")
-        finally:
-            self._state = "gone"
-            self._nursery = self._scope = None
-            self.outbox.clear()
-            self._hub.forget(self)
-            await self.wire.finish(self._hub.linger)
+        except BaseException:
+            self._forget()
+            await self.wire.close()
+            raise
+        self._forget()
+        await self.wire.finish(self._hub.linger)
+
+    def _forget(self) -> None:
+        self._state = "gone"
+        self._scope = None
+        self.outbox.clear()
+        self._hub.forget(self)
 
     async def _read(self) -> None:
         receive = self.wire.receive
@@ -136,6 +147,8 @@ class Connection:
                 return
             if not data:
                 break
+            if self._ended:
+                continue
             before = len(self.outbox)
             self._feed(data)
             if before < len(self.outbox) > _BACKLOG:
@@ -413,8 +426,7 @@ class Connection:
             while outbox:
                 data = outbox.chunk()
                 if data:
-                    await wire.send_all(data)
-                    outbox.sent(len(data))
+                    outbox.sent(await wire.send_some(data))
                     self._made_room()
                 else:
                     match outbox.special():
@@ -442,8 +454,10 @@ class Connection:
                 await self.wire.send_all(data[SPLIT:])
 
     async def _finish(self, ending: Ending) -> None:
+        self._ended = True
         if ending.how == "fin":
-            await self.wire.end()
+            # What the exchange wants broken off is broken off; else it ends as servers do.
+            await self.wire.end(polite=not ending.told)
             if ending.told:
                 self._gone("eof")
             return

@@ -32,7 +32,7 @@ from bookproof_exchange.server import http
 from bookproof_exchange.server.connection import QUIET, Connection
 from bookproof_exchange.server.frames import Sharing
 from bookproof_exchange.server.pump import Pump
-from bookproof_exchange.server.tls import TlsFiles
+from bookproof_exchange.server.tls import TlsFiles, TlsWire
 from bookproof_exchange.server.wire import GONE, SocketWire, StreamWire, Wire
 
 #: Inbound messages larger than this end the connection with 1009.
@@ -146,11 +146,13 @@ class Server:
             nursery.start_soon(self._welcome, sock)
 
     def _listen(self) -> socket.socket:
+        if not 0 <= self._port <= 65_535:
+            raise UsageError(f"there is no port {self._port}", hint="0 to 65535; 0 for any free one")
         try:
             family, kind, proto, _name, address = socket.getaddrinfo(
                 self._bind, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
-        except (OSError, OverflowError) as error:
+        except (OSError, UnicodeError) as error:
             raise UsageError(f"cannot listen on {self._bind!r}: {error}", hint="give an address of this host") from None
         if not self._expose and not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
             raise UsageError(
@@ -183,9 +185,7 @@ class Server:
         if self._tls is None:
             await self._serve(SocketWire(sock))
         else:
-            stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-            secure = trio.SSLStream(stream, self._tls, server_side=True, https_compatible=True)
-            await self._serve(StreamWire(secure, sock))
+            await self._serve(TlsWire(sock, self._tls))
 
     async def handle(self, stream: trio.abc.Stream) -> None:
         """Serve one connection on any stream, for instance half of ``trio.testing.memory_stream_pair()``. Returns

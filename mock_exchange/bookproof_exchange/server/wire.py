@@ -17,6 +17,8 @@ GONE = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 #: At most so much is given to the kernel between two checkpoints.
 CHUNK = 1 << 18
 _READ = 1 << 16
+#: What a stream is given at once, so that progress shows.
+_PIECE = 1 << 16
 
 
 class Wire(abc.ABC):
@@ -32,16 +34,23 @@ class Wire(abc.ABC):
         raise NotImplementedError
 
     @abc.abstractmethod
+    async def send_some(self, data: bytes | memoryview) -> int:
+        """Send as much as goes at once, waiting until something does; how much it was. Raises one of GONE."""
+
     async def send_all(self, data: bytes | memoryview) -> None:
         """Raises one of GONE."""
+        view = memoryview(data)
+        while view:
+            view = view[await self.send_some(view) :]
 
     @abc.abstractmethod
     async def receive(self) -> bytes:
         """The next bytes; empty at the end of the stream. Raises one of GONE."""
 
     @abc.abstractmethod
-    async def end(self) -> None:
-        """Send what was written, then the end of the stream (FIN). Reading goes on. Never raises."""
+    async def end(self, polite: bool = True) -> None:
+        """Send what was written, then the end of the stream (FIN). What is read afterwards is only good for being
+        thrown away. ``polite``: under TLS, say so first (close_notify). Never raises."""
 
     @abc.abstractmethod
     async def reset(self) -> None:
@@ -101,15 +110,13 @@ class SocketWire(Wire):
         except BlockingIOError:
             return 0
 
-    async def send_all(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
-        at = 0
-        while at < len(view):
-            await trio.lowlevel.checkpoint()
-            taken = self.try_send(view[at : at + CHUNK])
-            at += taken
-            if not taken:
-                await trio.lowlevel.wait_writable(self._sock)
+    async def send_some(self, data: bytes | memoryview) -> int:
+        if len(data) > CHUNK:
+            data = memoryview(data)[:CHUNK]
+        await trio.lowlevel.checkpoint()
+        while not (taken := self.try_send(data)):
+            await trio.lowlevel.wait_writable(self._sock)
+        return taken
 
     async def receive(self) -> bytes:
         while True:
@@ -120,7 +127,7 @@ class SocketWire(Wire):
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self._sock)
 
-    async def end(self) -> None:
+    async def end(self, polite: bool = True) -> None:
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
 
@@ -139,46 +146,36 @@ class SocketWire(Wire):
 
 
 class StreamWire(Wire):
-    """Any trio stream. ``sock``: the socket at its bottom, where there is one (TLS)."""
+    """Any trio stream, in memory for instance."""
 
-    __slots__ = ("_ended", "_sock", "_stream")
+    __slots__ = ("_ended", "_stream")
 
-    def __init__(self, stream: trio.abc.Stream, sock: socket.socket | None = None) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
-        self._sock = sock
         self._ended = False
 
-    async def send_all(self, data: bytes | memoryview) -> None:
+    async def send_some(self, data: bytes | memoryview) -> int:
+        if len(data) > _PIECE:
+            data = memoryview(data)[:_PIECE]
         await self._stream.send_all(data)
+        return len(data)
 
     async def receive(self) -> bytes:
         return bytes(await self._stream.receive_some(_READ))
 
-    async def end(self) -> None:
+    async def end(self, polite: bool = True) -> None:
         if self._ended:
             return
         self._ended = True
-        try:
-            if self._sock is not None:
-                self._sock.shutdown(socket.SHUT_WR)
-            elif isinstance(self._stream, trio.abc.HalfCloseableStream):
+        with contextlib.suppress(*GONE, trio.BusyResourceError):
+            if isinstance(self._stream, trio.abc.HalfCloseableStream):
                 await self._stream.send_eof()
             else:
                 await trio.aclose_forcefully(self._stream)
-        except GONE:
-            pass
-        except trio.BusyResourceError:
-            pass
 
     async def reset(self) -> None:
-        if self._sock is not None:
-            with contextlib.suppress(OSError):
-                linger_zero(self._sock)
         await self.close()
 
     async def close(self) -> None:
         with contextlib.suppress(*GONE):
             await trio.aclose_forcefully(self._stream)
-
-    def unacknowledged(self) -> int:
-        return 0 if self._sock is None else unacknowledged(self._sock)

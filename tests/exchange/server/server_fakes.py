@@ -195,11 +195,6 @@ class Client:
         return frames, "fin"
 
 
-def small_window(sock: socket.socket) -> None:
-    """Make a client's receive buffer small, before it connects."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-
-
 def abort(stream: trio.SocketStream) -> None:
     """Close a client's socket by RST."""
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
