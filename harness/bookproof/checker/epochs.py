@@ -31,7 +31,8 @@ class Epoch:
                     if known is None or state.position < known:
                         self.visible[state.index] = state.position
                     continue
-                shown = state.fingerprint if whole else state.cut
+                # an empty book is empty at any depth
+                shown = state.fingerprint if whole or not state.fingerprint else state.cut
                 if shown is not None:
                     self.departed.setdefault(shown, []).append((state.index, state.position))
                 elif self.opaque is None or state.position < self.opaque:

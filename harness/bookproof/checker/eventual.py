@@ -138,12 +138,22 @@ def etiquette(facts: Facts, timeline: Timeline) -> list[Check]:
     synced = next((w.position for w in timeline.waited if w.what == "sync" and w.came), None)
     if synced is None:
         return []
+    end = _end(timeline)
     again = [
         recovery
         for recovery in timeline.recoveries
-        if recovery.position > synced and recovery.what in ("connection", "subscription", "snapshot")
+        if synced < recovery.position <= end and recovery.what in ("connection", "subscription", "snapshot")
     ]
     return [*_stable(facts, timeline, again), _effort(facts, timeline, again, synced), *_alarm(facts, again)]
+
+
+def _end(timeline: Timeline) -> int:
+    """Where the script ended. What faults still hold back is let go after that, so nothing is asked of the client then:
+    if the last step was a wait, that is the end."""
+    last = timeline.waited[-1]
+    if timeline.last_step is None or timeline.last_step.place > last.place:
+        return timeline.records[-1].position
+    return last.position
 
 
 def _stable(facts: Facts, timeline: Timeline, again: Sequence[Recovery]) -> list[Check]:
@@ -167,7 +177,12 @@ def _effort(facts: Facts, timeline: Timeline, again: Sequence[Recovery], synced:
     findings: list[Finding] = []
     if facts.most_resyncs is not None:
         allowed = facts.most_resyncs * max(1, len(timeline.struck))
-        count, what = _count(again)
+        # a client may spread its symbols over several connections, and loses all of them at once
+        connections = sum(
+            opened.position < synced and (number not in timeline.closed or timeline.closed[number].position > synced)
+            for number, opened in timeline.opened.items()
+        )
+        count, what = _count(again, max(1, connections))
         if count > allowed:
             findings.append(
                 Finding(
@@ -218,7 +233,7 @@ def _alarm(facts: Facts, again: Sequence[Recovery]) -> list[Check]:
     return [check("E6", facts.rules.get("E6"), findings, len(again))]
 
 
-def _count(again: Sequence[Recovery]) -> tuple[int, str]:
+def _count(again: Sequence[Recovery], connections: int) -> tuple[int, str]:
     """How many recoveries: a reconnect with a subscription and a snapshot is one, so the most frequent kind counts."""
     counts: dict[tuple[str, str | None], int] = {}
     for recovery in again:
@@ -226,6 +241,9 @@ def _count(again: Sequence[Recovery]) -> tuple[int, str]:
         counts[key] = counts.get(key, 0) + 1
     if not counts:
         return 0, ""
+    for key in counts:
+        if key[0] == "connection":
+            counts[key] = -(-counts[key] // connections)
     (what, symbol), count = max(counts.items(), key=lambda item: item[1])
     return count, f"a {what}" + (f" of {symbol}" if symbol else "")
 

@@ -184,11 +184,11 @@ class Matcher:
         last_rows, bid = self._last_bids
         if bids is not last_rows and bids != last_rows:
             bid = self._sum(self._bids, bids, descending=True)
-            self._last_bids = bids, bid
+            self._last_bids = tuple(bids), bid  # (no copy of what is a tuple already)
         last_rows, ask = self._last_asks
         if asks is not last_rows and asks != last_rows:
             ask = self._sum(self._asks, asks, descending=False)
-            self._last_asks = asks, ask
+            self._last_asks = tuple(asks), ask
         return None if bid is None or ask is None else (bid + ask) & _MASK
 
     def _sum(self, of: _Rows, rows: Sequence[Row], *, descending: bool) -> int | None:

@@ -20,6 +20,7 @@ from bookproof_exchange.evidence import (
     Received,
     Rest,
     Sent,
+    Step,
     Struck,
     Waited,
 )
@@ -89,6 +90,7 @@ class Timeline:
         """By connection: the position of its first subscription."""
         self.struck: list[Struck] = []
         self.waited: list[Waited] = []
+        self.last_step: Step | None = None
         self.read_at: dict[int, float] = {}
         self.recoveries: list[Recovery] = []
         self.repeats: list[tuple[int, str]] = []
@@ -180,6 +182,8 @@ class Timeline:
 
     def _add(self, record: Evidence) -> None:
         match record:
+            case Step():
+                self.last_step = record
             case ReadAsked():
                 self.read_at[record.read] = record.at
             case Barrier():

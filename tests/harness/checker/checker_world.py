@@ -27,6 +27,7 @@ from bookproof_exchange.evidence import (
     Rest,
     Row,
     Sent,
+    Step,
     Struck,
     Waited,
 )
@@ -225,6 +226,9 @@ class World:
 
     def waited(self, what: str, came: bool = True, place: int = 1) -> int:
         return self.add(Waited, place=place, what=what, came=came, limit=5.0)
+
+    def step(self, place: int, step: str = "send") -> int:
+        return self.add(Step, place=place, step=step)
 
     def said(self, message: str) -> int:
         return self.add(ClientEvent, kind="error", message=message)

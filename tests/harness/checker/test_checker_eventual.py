@@ -84,9 +84,12 @@ def test_awaits_take_the_level_of_their_step(world: World) -> None:
 def test_e2_recovering_again_after_convergence(world: World) -> None:
     world.struck()
     world.subscribe()
+    world.step(4, "converge")
     world.waited("converge", place=4)
     assert world.judge()["E2"].verdict is PASS
     world.subscribe()
+    assert world.judge()["E2"].verdict is PASS  # the script was over
+    world.step(5)
     check = world.judge()["E2"]
     assert (check.verdict, check.anomaly) == (WARN, "unstable")
     assert world.judge(stability="MUST")["E2"].verdict is FAIL
@@ -95,6 +98,7 @@ def test_e2_recovering_again_after_convergence(world: World) -> None:
 
 
 def test_e5_storm_and_duplicate_subscription(world: World) -> None:
+    world.step(2, "fault drop")
     world.struck()
     for _ in range(3):
         world.connect()
@@ -114,6 +118,7 @@ def test_e6_false_alarm_and_no_recovery(world: World) -> None:
     assert world.judge(resync="none")["E6"].verdict is PASS
     check = world.judge(resync="some")["E6"]
     assert (check.verdict, check.anomaly) == (FAIL, "no-recovery")
+    world.step(2)
     world.rest(12, None, failing=True)
     check = world.judge(resync="none")["E6"]
     assert (check.verdict, check.anomaly) == (FAIL, "false-alarm")

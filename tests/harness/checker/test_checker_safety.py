@@ -217,6 +217,15 @@ def test_s1_undetectable_states_are_admissible(world: World) -> None:
     assert world.judge(undetectable=True, depth_shown=3)["S1"].verdict is PASS
 
 
+def test_s1_an_empty_snapshot_is_an_empty_book_at_any_depth(world: World) -> None:
+    world.connect()
+    world.snapshot(10)
+    world.update(11, untrue=0)
+    world.show((), ())
+    assert world.judge(undetectable=True, depth_shown=3)["S1"].verdict is PASS
+    assert world.judge(undetectable=True)["S1"].verdict is PASS
+
+
 def test_s1_torn_reads_of_clients_that_say_so_are_info(world: World) -> None:
     synced(world)
     index = next(
