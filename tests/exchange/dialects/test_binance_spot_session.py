@@ -114,6 +114,14 @@ def test_id_is_echoed_with_its_type(id: object, echo: str) -> None:
             '{"code":2,"msg":"Invalid request: request ID must be an unsigned integer"}',
         ),
         (
+            b'{"method":"SUBSCRIBE","params":["btcusdt@depth"],"id":true}',
+            '{"code":2,"msg":"Invalid request: request ID must be an unsigned integer"}',
+        ),
+        (
+            b'{"method":"SUBSCRIBE","params":["btcusdt@depth"],"id":"%s"}' % (b"f" * 37),
+            '{"code":2,"msg":"Invalid request: request ID must be an unsigned integer"}',
+        ),
+        (
             b'{"method":"LIST_SUBSCRIPTIONS","params":["x"],"id":1}',
             '{"code":2,"msg":"Invalid request: too many parameters"}',
         ),

@@ -126,12 +126,12 @@ def book_ticker(instrument: Instrument, last: int, bids: Levels, asks: Levels) -
 # --- trades -------------------------------------------------------------------------------------------------------
 
 
-def trade(instrument: Instrument, stamp: int, trade: Trade) -> str:
+def trade(instrument: Instrument, stamp: int, made: Trade) -> str:
     """A trade event. ``m``: the buyer is the maker, so the seller was the aggressor."""
     write = texts(instrument)
     return (
-        f'{{"e":"trade","E":{stamp},"s":"{instrument.symbol}","t":{trade.number},"p":"{write.price(trade.price)}",'
-        f'"q":"{write.size(trade.size)}","T":{stamp},"m":{_json_bool(trade.taker is Side.ASK)},"M":true}}'
+        f'{{"e":"trade","E":{stamp},"s":"{instrument.symbol}","t":{made.number},"p":"{write.price(made.price)}",'
+        f'"q":"{write.size(made.size)}","T":{stamp},"m":{_json_bool(made.taker is Side.ASK)},"M":true}}'
     )
 
 

@@ -68,8 +68,6 @@ TEXT_DECIMALS = 8
 MOST_STREAMS = 1024
 """Streams a connection ("A single connection can listen to a maximum of 1024 streams")."""
 
-PARTIAL_DEPTHS = (5, 10, 20)
-
 OFFERED_EDITS = frozenset(
     {
         "corrupt-level",
