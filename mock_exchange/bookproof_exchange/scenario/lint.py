@@ -225,8 +225,10 @@ def _wants(fault: specs.MessageFault) -> int:
 def _breaks(fault: specs.Fault) -> bool:
     """Whether a client that is in sync must recover, or may."""
     match fault:
-        case specs.Drop() | specs.Swap() | specs.Delay() | specs.Stall() | specs.Close() | specs.Farewell():
+        case specs.Drop() | specs.Swap() | specs.Delay() | specs.Close() | specs.Farewell():
             return True
+        case specs.Stall():
+            return fault.lost or fault.scope == "socket"
         case specs.Edited():
             return not is_legal(fault)
         case _:
@@ -246,7 +248,7 @@ def _expectations(scenario: model.Scenario) -> Iterator[Problem]:
         yield Problem(field="expect.resync", message="a recovery is demanded, but nothing goes wrong")
     if expect.resync == "none":
         for fault in injected:
-            if _breaks(fault) and not isinstance(fault, specs.Stall):
+            if _breaks(fault):
                 kind = specs.kind_of(fault)
                 message = f"no recovery is allowed, but {kind!r} makes one necessary"
                 yield Problem(field="expect.resync", message=message)
@@ -280,9 +282,13 @@ def _dialects(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Iterator
 def _secret(fault: specs.Fault, traits: Traits, depth: int | str | None) -> str | None:
     """Why no client of the dialect could know of the fault; None: it can be known."""
     match fault:
-        case specs.Drop() | specs.Swap() | specs.Delay() if not traits.sequence:
+        case specs.Stall() if not fault.lost:
+            return None
+        case specs.Drop() | specs.Swap() | specs.Delay() | specs.Stall() if not traits.sequence:
             if not traits.checksum:
                 return "its updates carry neither sequence nor checksum"
+            if isinstance(fault, specs.Stall):
+                return None
             deep = fault.shape.kind in ("change", "insert", "delete") and fault.shape.rank >= _CHECKED_RANKS
             if deep or fault.shape.kind == "far":
                 return f"it has no sequence, and the checksum covers the best {_CHECKED_RANKS} levels only"

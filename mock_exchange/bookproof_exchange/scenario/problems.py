@@ -13,7 +13,7 @@ from bookproof_exchange.errors import UsageError, Where
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong, in words.
 
-    ``field``: where in the scenario, as in ``script[3].fault.count`` (lists count from 1); empty: the scenario as a whole.
+    ``field``: where in the scenario, as in ``script[3].fault.count`` (lists count from 1); empty: all of it.
     ``weight``: an ``error`` makes the scenario useless or unfair, a ``warning`` makes it pointless in part."""
 
     message: str

@@ -6,11 +6,11 @@ import re
 
 from bookproof_exchange.scenario.model import Scenario
 from bookproof_exchange.scenario.shorthand import Short, short_scenario
-from bookproof_exchange.scenario.yamltree import Scalar
 
 _WIDTH = 110
-_PLAIN = re.compile(r"[A-Za-z0-9_./|+-]+(?: [A-Za-z0-9_./|+-]+)*")
-_INDICATORS = re.compile(r"^(?:[-?:.|](?: |$)|---|\.\.\.)|: | #")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./|+-]*(?: [A-Za-z0-9_./|+-]+)*")
+#: Words that some YAML reader or other, of any version, takes for something else than a text.
+_LOADED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
 def write(scenario: Scenario) -> str:
@@ -47,9 +47,8 @@ def _flow(value: Short, *, top: bool = False) -> str:
 
 
 def _text(text: str) -> str:
-    """Plain where YAML takes it for the same text, else in double quotes."""
-    harmless = _PLAIN.fullmatch(text) is not None and _INDICATORS.search(text) is None
-    if harmless and not text.startswith(("-", ".", "+", "|")) and Scalar(1, 1, text, True).value() == text:
+    """Plain where every YAML reader takes it for the same text, else in double quotes."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _LOADED:
         return text
     return '"' + "".join(map(_escaped, text)) + '"'
 
