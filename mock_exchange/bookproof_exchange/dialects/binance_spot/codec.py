@@ -1,8 +1,8 @@
 """Exchange side: market truth to wire bytes.
 
 Shapes: https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md (2026-07-21). The order of
-fields, the eight decimals and the order of rows (best first) are those of captured frames (cryptofeed sample_data, 2021-10-12;
-k2-market-data-platform fixtures, 2026-08).
+fields, the eight decimals and the order of rows (best first) are those of captured frames (cryptofeed sample_data,
+2021-10-12; k2-market-data-platform fixtures, 2026-08).
 """
 
 from __future__ import annotations
