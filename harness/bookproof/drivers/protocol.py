@@ -211,6 +211,8 @@ class LineDecoder:
             return _from_texts(_TEXT_LINES.decode(line))
         except _Bad as bad:
             raise self.error(f"{bad}", line) from None
+        except RecursionError:
+            raise self.error("nested too deeply", line) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is a DecodeError
             raise self._refused(line, error) from None
 
@@ -228,6 +230,8 @@ class LineDecoder:
             return self.error("expected a JSON object, got an empty line")
         try:
             value = msgspec.json.decode(text)
+        except RecursionError:
+            return self.error("nested too deeply", line)
         except msgspec.DecodeError as wrong:
             return self.error(
                 f"expected a JSON object, got something that is not JSON ({wrong})",
