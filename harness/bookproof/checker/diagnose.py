@@ -581,7 +581,7 @@ def _unsorted(bids: Scaled, asks: Scaled) -> str | None:
 
 
 def _written(update: int) -> str:
-    return "of the initial book" if update == 0 else f"written by update {update}"
+    return "written in the initial book" if update == 0 else f"written by update {update}"
 
 
 def _set_by(update: int | None) -> str:

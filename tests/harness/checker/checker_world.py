@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
@@ -322,6 +323,7 @@ class World:
             chain["broken"] = Break(position, reason, last if index is None else index)
 
 
+@functools.cache
 def real_truth(seed: int, last: int, *, levels: int = 12) -> Truth:
     truth = Truth(INSTRUMENT, seed, profile="busy", levels=levels)
     truth.ensure(last)
