@@ -28,8 +28,10 @@ def _side_changes(
     prices = [price for where, price in touched if where is side]
     if not prices:
         return ()
-    old = dict(truth.levels(tick.first, side, depth))
-    new = dict(truth.levels(tick.last, side, depth))
+    before, after = truth.levels(tick.first, side, depth), truth.levels(tick.last, side, depth)
+    if before == after:
+        return ()
+    old, new = dict(before), dict(after)
     deleted = []
     changed = []
     for price in prices:
@@ -39,6 +41,5 @@ def _side_changes(
                 changed.append((price, size))
         elif price in old and touched[side, price] == 0:
             deleted.append((price, 0))
-    known = set(prices)
-    entered = [level for level in new.items() if level[0] not in old and level[0] not in known]
-    return (*deleted, *entered, *changed)
+    entered = sorted((new.keys() - old.keys()).difference(prices), reverse=side is Side.BID)
+    return (*deleted, *((price, new[price]) for price in entered), *changed)
