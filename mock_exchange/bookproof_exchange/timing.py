@@ -43,6 +43,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     #: The whole case, a net below every other limit.
     case: float = 180.0
 
+    #: The factor itself, for what a script waits on purpose.
+    factor: float = 1.0
+
     def scaled(self, factor: float) -> Timing:
         """The same limits, ``factor`` times as long. Intervals (`poll`, `trickle`) stay as they are."""
         keep = {"poll", "poll_most", "trickle"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from bookproof.checker.facts import Chain
@@ -20,6 +21,17 @@ class Epoch:
         """States that are not the truth (undetectably): fingerprint as shown -> (version, position) in order."""
         self.opaque: int | None = None
         """The position of the first such state whose fingerprint at the shown depth is not known."""
+        self.retreat: int | None = min(
+            (
+                after.position
+                for chain in chains
+                for before, after in itertools.pairwise(chain.states)
+                if after.index < before.index
+            ),
+            default=None,
+        )
+        """The position from which the ideal client itself is back at an older version: an update out of order that its
+        checksum could not tell (the two touch the same level). From there on going back proves nothing."""
 
     def fill(self, depth_shown: int | None) -> None:
         """Index the states. ``depth_shown``: how many levels a side the client keeps."""

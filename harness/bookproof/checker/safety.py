@@ -292,6 +292,8 @@ class SymbolJudge:
         possible = sorted({*versions, *(version for _, version, _ in departed)})
         at = bisect_left(possible, floor)
         self._floor = possible[at] if at < len(possible) else possible[0]
+        if any(epoch.retreat is not None and epoch.retreat < observed.position for epoch in self.epochs):
+            return
         if step is False:
             self.findings["S2"].append(
                 self._backwards(observed, versions, Verdict.FAIL, f"it had shown version {before} of the same epoch")

@@ -74,10 +74,14 @@ class Resnapshot(Spec, frozen=True, kw_only=True, tag="resnapshot"):
 
 class Stall(Spec, frozen=True, kw_only=True, tag="stall"):
     """Silence. ``feed``: one feed stops, all else goes on. ``data``: no data, heartbeats and pongs go on.
-    ``socket``: nothing at all, pings unanswered, TCP open. Lasts until a step ``lift``; ``away`` ticks pass meanwhile."""
+    ``socket``: nothing at all, pings unanswered, TCP open. Lasts until a step ``lift``; ``away`` ticks pass meanwhile.
+
+    What was kept back comes, in order, when the stall is lifted; ``lost``: it never comes, and the stream goes on with a
+    hole."""
 
     scope: Literal["feed", "data", "socket"] = "data"
     away: int = 10
+    lost: bool = False
     symbol: int = 1
 
 

@@ -83,7 +83,7 @@ class Lift(StepBase, frozen=True, kw_only=True, tag="lift"):
 
 
 class Quiet(StepBase, frozen=True, kw_only=True, tag="quiet"):
-    """Send no data for so many seconds; heartbeats and pings go on. Makes a case slow."""
+    """Send no data for so many seconds (times the time scale); heartbeats and pings go on."""
 
     seconds: float = 3.0
 

@@ -72,7 +72,7 @@ class Connection:
         self.pending: set[Feed] = set()
         """Subscribed, but acknowledgement or snapshot still held back: gets no updates."""
         self.queue: list[tuple[Delivery, bool]] = []
-        """Kept back by a stall, in order: (delivery, timer lane)."""
+        """Kept back by a stall, in order: (delivery, timer lane). Emptied at once where the stall loses it."""
         self.lines: dict[Feed, MessageLine] = {}
         self.strikes_seen: dict[Feed, int] = {}
 
@@ -643,8 +643,10 @@ class Exchange:
         for delivery in deliveries:
             if not connection.open:
                 break
-            if self._stalled(connection, delivery.message):
-                connection.queue.append((delivery, timer))
+            stall = self._stalled(connection, delivery.message)
+            if stall is not None:
+                if not stall.lost:
+                    connection.queue.append((delivery, timer))
                 continue
             self.record(
                 lambda position, at, delivery=delivery: evidence.Sent(  # type: ignore[misc]
@@ -660,7 +662,8 @@ class Exchange:
         if frames:
             yield Write(connection.number, tuple(frames))
 
-    def _stalled(self, connection: Connection, message: Message) -> bool:
+    def _stalled(self, connection: Connection, message: Message) -> specs.Stall | None:
+        """The stall that keeps this message back, if one does."""
         for spec, concerned in self._standing:
             if connection.number not in concerned:
                 continue
@@ -668,15 +671,15 @@ class Exchange:
             match spec.scope:
                 case "socket":
                     if connection.muted:
-                        return True
+                        return spec
                 case "data":
                     if data:
-                        return True
+                        return spec
                 case "feed":
                     symbol = self.symbols[min(spec.symbol, len(self.symbols)) - 1]
                     if data and message.feed is not None and message.feed.symbol == symbol:
-                        return True
-        return False
+                        return spec
+        return None
 
     def _hang_up(self, connection: Connection, action: HangUp) -> Iterator[Action]:
         yield action

@@ -130,7 +130,7 @@ def play(exchange: Exchange, timing: Timing) -> Play:
             case Lift():
                 yield from _perform(exchange.lift())
             case Quiet(seconds=seconds):
-                yield Pause(seconds)
+                yield Pause(seconds * timing.factor)
             case Await(what=what, limit=seconds_or_none):
                 limit = timing.request if seconds_or_none is None else seconds_or_none
                 came = yield Until(what, _happened(exchange, what), limit)

@@ -1,0 +1,48 @@
+"""Options and look-ups that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bookproof.cases.plan import Case, Inapplicable, cases
+from bookproof_exchange.data import folder
+from bookproof_exchange.dialects import DIALECTS
+from bookproof_exchange.dialects.api import Dialect
+from bookproof_exchange.errors import UsageError
+from bookproof_exchange.scenario.load import SUFFIX, catalogue, load_with_places
+from bookproof_exchange.scenario.model import Scenario
+
+
+def dialects_named(names: Sequence[str]) -> tuple[Dialect, ...]:
+    """The dialects of these names (all where none is given); UsageError with a hint for an unknown one."""
+    return tuple(DIALECTS.get(name) for name in (dict.fromkeys(names) or DIALECTS.names()))
+
+
+def scenarios_of(paths: Sequence[str]) -> list[tuple[Scenario, str | None]]:
+    """The built-in catalogue, or the scenarios of files and folders."""
+    if not paths:
+        return [(loaded.scenario, None) for loaded in catalogue(folder("scenarios"))]
+    found: list[tuple[Scenario, str | None]] = []
+    for path in paths:
+        if Path(path).is_dir():
+            below = catalogue(path)
+            if not below:
+                raise UsageError(f"no scenario under {path!r}", hint=f"scenario files end in {SUFFIX}")
+            found.extend((loaded.scenario, loaded.path) for loaded in below)
+        else:
+            loaded = load_with_places(path)
+            found.append((loaded.scenario, loaded.path))
+    return found
+
+
+def all_cases(
+    dialects: Sequence[Dialect], paths: Sequence[str] = (), *, seed: int | None = None
+) -> tuple[tuple[Case, ...], tuple[Inapplicable, ...]]:
+    """Every case of the dialects; UsageError where there is none."""
+    scenarios = scenarios_of(paths)
+    made, left = cases(scenarios, dialects, seed=seed)
+    if not made:
+        reasons = "; ".join(f"{entry.scenario} on {entry.dialect}: {entry.reason}" for entry in left[:3])
+        raise UsageError(f"no scenario can be expressed: {reasons}" if reasons else "there is no scenario")
+    return made, left

@@ -1,0 +1,1 @@
+"""Reporters: each consumes the one stream of result events, and nothing else."""

@@ -1,0 +1,457 @@
+"""Mutants: ideal clients with exactly one bug each, as real clients have had them. The self-test proves that each is
+caught, and by which property."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+import trio
+
+from bookproof.drivers.api import BookShown
+from bookproof.ideal.client import IdealClient
+from bookproof.ideal.keeper import Keeper, Need
+from bookproof_exchange.dialects.api import (
+    BookSnapshot,
+    BookUpdate,
+    Decoded,
+    Dialect,
+    Ignored,
+    Link,
+    Malformed,
+)
+from bookproof_exchange.market import Change, Side
+
+
+class Mutant(msgspec.Struct, frozen=True, kw_only=True):
+    """One bug. ``kills``: the properties (or verdicts) by which it must be caught, in at least one case.
+    ``bug_class``: A snapshot, B gap, C start-up, D recovery, E false alarm, F deletes, G window, H packing, I numbers,
+    J liveness, K identity, X dishonest by design. ``where``: on which dialects it can exist."""
+
+    name: str
+    bug_class: str
+    title: str
+    make: Callable[..., IdealClient]
+    kills: frozenset[str]
+    where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap"] = "all"
+
+    def exists_on(self, dialect: Dialect) -> bool:
+        traits = dialect.traits
+        match self.where:
+            case "all":
+                return True
+            case "rest" | "stream":
+                return traits.snapshot_from == self.where
+            case "sequence":
+                return traits.sequence
+            case "overlap":
+                # only where the venue's own words say that an old event is to be ignored
+                return "old-event-ignored" in dialect.rules and dialect.rules["old-event-ignored"].level == "MUST"
+            case "checksum":
+                return traits.checksum
+            case "windowed":
+                return traits.windowed
+
+
+def _client(keeper: type[Keeper]) -> type[IdealClient]:
+    return type(f"{keeper.__name__}Client", (IdealClient,), {"keeper_type": keeper})
+
+
+# --- A: snapshots -------------------------------------------------------------------------------------------------
+
+
+class MergesSnapshot(Keeper):
+    def reset(self) -> None:
+        kept = self.book.copy()
+        super().reset()
+        self.book = kept
+
+    def replace(self, snapshot: BookSnapshot) -> None:
+        for side, levels in ((Side.BID, snapshot.bids), (Side.ASK, snapshot.asks)):
+            for price, size in levels:
+                self.book.set(side, price, size)
+        self.sequence = snapshot.sequence
+
+    def verified(self, checksum: int | None) -> bool:
+        # as the real ones: a snapshot's checksum is not looked at, so the merged book is believed for a while
+        return True if self.claim != "live" else super().verified(checksum)
+
+    def lost(self) -> None:
+        kept = self.book.copy()
+        super().lost()
+        self.book = kept
+
+
+class UpdateReplacesSide(Keeper):
+    def apply(self, update: BookUpdate) -> None:
+        for side in Side:
+            mine = [change for change in update.changes if change.side is side]
+            if mine:
+                for price, _ in self.book.levels(side):
+                    self.book.set(side, price, 0)
+        super().apply(update)
+
+
+# --- B: gaps ------------------------------------------------------------------------------------------------------
+
+
+class IgnoresGap(Keeper):
+    def link(self, update: BookUpdate) -> Link:
+        link = super().link(update)
+        return Link.NEXT if link is Link.GAP and not self.first else link
+
+
+class IgnoresChecksum(Keeper):
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+# --- C: start-up --------------------------------------------------------------------------------------------------
+
+
+class DropsBuffer(Keeper):
+    def rest_snapshot(self, snapshot: BookSnapshot) -> Need:
+        self.fetching = False
+        self.buffer.clear()
+        self.replace(snapshot)
+        self.first = True
+        self.show("live")
+        return Need.NOTHING
+
+    def link(self, update: BookUpdate) -> Link:
+        # what was thrown away cannot be missed: the first update after the snapshot is taken as it comes
+        return Link.NEXT if self.first else super().link(update)
+
+
+class TakesStaleSnapshot(Keeper):
+    def too_old(self, snapshot: BookSnapshot) -> bool:
+        return False
+
+    def link(self, update: BookUpdate) -> Link:
+        link = super().link(update)
+        return Link.NEXT if self.first and link is Link.GAP else link
+
+
+class AppliesOldEvents(Keeper):
+    def link(self, update: BookUpdate) -> Link:
+        link = super().link(update)
+        return Link.NEXT if link is Link.OLD else link
+
+
+class UpdatesBeforeSnapshot(Keeper):
+    def _in_band(self, update: BookUpdate) -> Need:
+        if self.claim == "syncing":
+            self.apply(update)
+            self.show("live")
+            return Need.NOTHING
+        return super()._in_band(update)
+
+
+# --- D: recovery --------------------------------------------------------------------------------------------------
+
+
+class NeverRecovers(Keeper):
+    def broken(self) -> Need:
+        self.show("stale")
+        self.fetching = True
+        return Need.NOTHING
+
+
+class NeverRecoversClient(IdealClient):
+    keeper_type = NeverRecovers
+
+    async def watch_snapshot(self, symbol: str, generation: int) -> None:
+        pass
+
+
+class SubscribesTwice(IdealClient):
+    async def watch_snapshot(self, symbol: str, generation: int) -> None:
+        pass
+
+    async def resubscribe(self, symbol: str) -> None:
+        if self.socket is not None:
+            await self.send_subscribe(symbol)
+
+
+class StormsOnEveryUpdate(Keeper):
+    def _by_rest(self, update: BookUpdate) -> Need:
+        need = super()._by_rest(update)
+        if need is Need.NOTHING and self.claim == "live" and not self.first:
+            return self.fetch()
+        return need
+
+    def _in_band(self, update: BookUpdate) -> Need:
+        need = super()._in_band(update)
+        return Need.RESUBSCRIBE if need is Need.NOTHING and self.claim == "live" else need
+
+
+# --- E: false alarms ----------------------------------------------------------------------------------------------
+
+
+class AlarmsOnOld(Keeper):
+    def follow(self, update: BookUpdate) -> Need:
+        if self.claim == "live" and self.link(update) is Link.OLD:
+            return self.broken()
+        return super().follow(update)
+
+
+class AlarmsOnUnknown(IdealClient):
+    async def handle(self, decoded: Decoded) -> None:
+        await super().handle(decoded)
+        if isinstance(decoded, Ignored | Malformed):
+            for symbol, keeper in self.keepers.items():
+                if keeper.claim == "live":
+                    await self.meet(symbol, keeper.broken())
+
+
+class AlarmsOnAbsentDelete(Keeper):
+    absent = False
+
+    def apply(self, update: BookUpdate) -> None:
+        self.absent = any(
+            change.size == 0 and self.book.get(change.side, change.price) == 0 for change in update.changes
+        )
+        super().apply(update)
+
+    def update(self, update: BookUpdate) -> Need:
+        self.absent = False
+        need = super().update(update)
+        return self.broken() if self.absent and need is Need.NOTHING and self.claim == "live" else need
+
+
+# --- F, G, H, I: content --------------------------------------------------------------------------------------------
+
+
+class KeepsDeleted(Keeper):
+    def apply(self, update: BookUpdate) -> None:
+        self.book.apply(change for change in update.changes if change.size)
+
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+class NoTruncation(Keeper):
+    def cut(self) -> None:
+        pass
+
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+class OneSideOfTwo(Keeper):
+    def apply(self, update: BookUpdate) -> None:
+        sides = {change.side for change in update.changes}
+        if len(sides) == 2:
+            self.book.apply(change for change in update.changes if change.side is Side.BID)
+        else:
+            super().apply(update)
+
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+class FirstRowOnly(Keeper):
+    def apply(self, update: BookUpdate) -> None:
+        self.book.apply(update.changes[:1])
+
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+class LosesDigits(Keeper):
+    def apply(self, update: BookUpdate) -> None:
+        self.book.apply(
+            Change(change.side, change.price, change.size // 10 * 10 if change.size > 10 else change.size)
+            for change in update.changes
+        )
+
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+class AddsSizes(Keeper):
+    def apply(self, update: BookUpdate) -> None:
+        for change in update.changes:
+            old = self.book.get(change.side, change.price)
+            self.book.set(change.side, change.price, old + change.size if change.size else 0)
+
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+# --- J: liveness ----------------------------------------------------------------------------------------------------
+
+
+class NoReconnect(IdealClient):
+    async def run(self) -> None:
+        try:
+            async with trio.open_nursery() as nursery:
+                self.nursery = nursery
+                await self.follow()
+        except BaseException as error:
+            if isinstance(error, trio.Cancelled):
+                raise
+        self.disconnected()
+        await trio.sleep_forever()
+
+
+class ReconnectKeepsLive(Keeper):
+    def lost(self) -> None:
+        self.fetching = False
+        self.buffer.clear()
+
+
+class DiesOnMalformed(IdealClient):
+    async def handle(self, decoded: Decoded) -> None:
+        if isinstance(decoded, Malformed):
+            raise ValueError(f"cannot parse: {decoded.reason}")
+        await super().handle(decoded)
+
+
+# --- K: identity ------------------------------------------------------------------------------------------------------
+
+
+class MixesSymbols(IdealClient):
+    async def handle(self, decoded: Decoded) -> None:
+        if isinstance(decoded, BookUpdate) and len(self.keepers) > 1:
+            first = next(iter(self.keepers))
+            if decoded.symbol != first:
+                self.keepers[first].book.apply(decoded.changes[:1])
+                self.keepers[first].changed = True
+                self.after(first)
+        await super().handle(decoded)
+
+
+# --- X: dishonest ------------------------------------------------------------------------------------------------------
+
+
+class StaysLiveWhenBroken(Keeper):
+    def broken(self) -> Need:
+        need = super().broken()
+        self.claim = "live"
+        self.frozen = True
+        return need
+
+    frozen = False
+
+    def _in_band(self, update: BookUpdate) -> Need:
+        return Need.NOTHING if self.frozen else super()._in_band(update)
+
+    def subscribed(self) -> Need:
+        if self.frozen:
+            return Need.NOTHING
+        return super().subscribed()
+
+    def _by_rest(self, update: BookUpdate) -> Need:
+        if self.frozen:
+            self.buffer.append(update)
+            return Need.NOTHING
+        return super()._by_rest(update)
+
+    def stream_snapshot(self, snapshot: BookSnapshot) -> Need:
+        self.frozen = False
+        return super().stream_snapshot(snapshot)
+
+    def rest_snapshot(self, snapshot: BookSnapshot) -> Need:
+        self.frozen = False
+        return super().rest_snapshot(snapshot)
+
+
+class DoesNothing(IdealClient):
+    async def run(self) -> None:
+        await trio.sleep_forever()
+
+
+class AlwaysSyncing(IdealClient):
+    def shown(self, symbol: str) -> BookShown:
+        return msgspec.structs.replace(super().shown(symbol), claim="syncing")
+
+
+class LiesLive(IdealClient):
+    """Always live: also before the first snapshot, and after a break it applies whatever comes."""
+
+    def shown(self, symbol: str) -> BookShown:
+        keeper = self.keepers[symbol]
+        shown = super().shown(symbol)
+        if keeper.claim in ("stale", "syncing", "none") and not shown.bids:
+            rows = (("1.0", "1.0"),)
+            return msgspec.structs.replace(shown, claim="live", bids=rows)
+        return msgspec.structs.replace(shown, claim="live")
+
+
+_PREVIOUS: dict[tuple[str, str], BookShown] = {}
+
+
+class PreviousCase(IdealClient):
+    """Answers with the book of the case before, if there was one."""
+
+    def shown(self, symbol: str) -> BookShown:
+        now = super().shown(symbol)
+        key = (self.dialect.name, symbol)
+        before = _PREVIOUS.get(key)
+        if now.claim != "live":
+            return now
+        if before is None or before.bids == now.bids:
+            _PREVIOUS.setdefault(key, now)
+            return now
+        return msgspec.structs.replace(before, claim="live")
+
+
+class Unsorted(IdealClient):
+    def shown(self, symbol: str) -> BookShown:
+        shown = super().shown(symbol)
+        return msgspec.structs.replace(shown, asks=tuple(reversed(shown.asks)))
+
+
+def _mutant(
+    name: str,
+    bug_class: str,
+    title: str,
+    make: type[Keeper] | type[IdealClient],
+    kills: Sequence[str],
+    where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap"] = "all",
+) -> Mutant:
+    client: Callable[..., IdealClient] = _client(make) if issubclass(make, Keeper) else make
+    return Mutant(name=name, bug_class=bug_class, title=title, make=client, kills=frozenset(kills), where=where)
+
+
+MUTANTS: Mapping[str, Mutant] = {
+    mutant.name: mutant
+    for mutant in (
+        _mutant("merges-snapshot", "A", "a snapshot is merged into the old book", MergesSnapshot, ["S3", "S1"]),
+        _mutant(
+            "update-replaces-side", "A", "an update replaces its whole side", UpdateReplacesSide, ["S1", "E6", "E1"]
+        ),
+        _mutant("ignores-gap", "B", "a hole in the sequence is not noticed", IgnoresGap, ["S4", "S1"], "sequence"),
+        _mutant("ignores-checksum", "B", "the checksum is never looked at", IgnoresChecksum, ["S4", "S1"], "checksum"),
+        _mutant("drops-buffer", "C", "updates buffered before the snapshot are thrown away", DropsBuffer, ["S1"], "rest"),
+        _mutant("takes-stale-snapshot", "C", "a snapshot older than the stream is taken", TakesStaleSnapshot, ["S1"], "rest"),
+        _mutant("applies-old-events", "C", "events older than the snapshot are applied", AppliesOldEvents, ["S1", "S2"], "rest"),
+        _mutant(
+            "updates-before-snapshot", "C", "updates before the snapshot are shown", UpdatesBeforeSnapshot, ["S1"], "stream"
+        ),
+        _mutant("never-recovers", "D", "a broken book stays broken", NeverRecoversClient, ["E1"]),
+        _mutant("subscribes-twice", "D", "recovers without unsubscribing first", SubscribesTwice, ["E1", "E5"], "stream"),
+        _mutant("storms", "D", "recovers at every update", StormsOnEveryUpdate, ["E5", "E6", "E2", "E1"]),
+        _mutant("alarms-on-old", "E", "an old event counts as a gap", AlarmsOnOld, ["E6"], "overlap"),
+        _mutant("alarms-on-unknown", "E", "an unknown message counts as a broken book", AlarmsOnUnknown, ["E6"]),
+        _mutant("alarms-on-absent-delete", "E", "deleting an absent level counts as a broken book", AlarmsOnAbsentDelete, ["E6"]),
+        _mutant("keeps-deleted", "F", "deleted levels stay", KeepsDeleted, ["S1"]),
+        _mutant("adds-sizes", "F", "sizes are taken as differences", AddsSizes, ["S1"]),
+        _mutant("no-truncation", "G", "levels pushed out of the window stay", NoTruncation, ["S1"], "windowed"),
+        _mutant("one-side-of-two", "H", "the asks of a two-sided update are ignored", OneSideOfTwo, ["S1"]),
+        _mutant("first-row-only", "H", "only the first row of an update is applied", FirstRowOnly, ["S1"]),
+        _mutant("loses-digits", "I", "the last digit of a size is lost", LosesDigits, ["S1"]),
+        _mutant("no-reconnect", "J", "does not reconnect", NoReconnect, ["E1"]),
+        _mutant("reconnect-keeps-live", "J", "stays live over a reconnect", ReconnectKeepsLive, ["S4", "S1", "E1"]),
+        _mutant("dies-on-malformed", "J", "a malformed message ends the client", DiesOnMalformed, ["crashed"]),
+        _mutant("mixes-symbols", "K", "updates of one symbol reach another's book", MixesSymbols, ["S7", "S1"]),
+        _mutant("stays-live-when-broken", "X", "says live while it recovers", StaysLiveWhenBroken, ["S4"]),
+        _mutant("does-nothing", "X", "never connects", DoesNothing, ["E1"]),
+        _mutant("always-syncing", "X", "never says live", AlwaysSyncing, ["E1"]),
+        _mutant("lies-live", "X", "always says live", LiesLive, ["S1", "S4"]),
+        _mutant("previous-case", "X", "answers with the book of the case before", PreviousCase, ["S1"]),
+        _mutant("unsorted", "X", "shows the asks in the wrong order", Unsorted, ["S1"]),
+    )
+}
