@@ -86,7 +86,7 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
     if not any(isinstance(step, model.Sync) for step in script):
         yield Problem(field="script", message="the script has no `sync`: nothing proves that the client was ever right")
         return
-    synced = stalled = away = muted = holding = False
+    synced = stalled = away = noticed = muted = holding = False
     drained: set[int] = set()
     faults = 0
     for place, step in enumerate(script, 1):
@@ -99,7 +99,8 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
                 synced = True
             case model.Inject(fault=fault) | model.Oddity(fault=fault):
                 faults += 1
-                away = away or isinstance(fault, _ENDS)
+                if isinstance(fault, _ENDS):
+                    away, noticed = True, False
                 if isinstance(fault, specs.Stall):
                     stalled, muted = True, muted or fault.scope == "socket"
                 if not synced and isinstance(fault, (specs.Close, specs.Farewell, specs.Stall, specs.Resnapshot)):
@@ -116,8 +117,12 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
                         hint="put `converge` or `await: reconnect` between",
                         weight="warning",
                     )
-            case model.Read() | model.Probe() if away or muted:
-                what = "the exchange is silent: lift the stall" if muted else "the connection is gone: converge"
+            case model.Read() | model.Probe() if muted or (away and not noticed):
+                what = (
+                    "the exchange is silent: lift the stall"
+                    if muted
+                    else "the connection is gone: `converge` or `quiet`"
+                )
                 yield Problem(field=field, message=f"nothing proves here what the client has read; {what} first")
             case model.Probe() if not faults:
                 yield Problem(field=field, message="`probe` without a fault before it: there is nothing to notice")
@@ -129,6 +134,9 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
                 if not stalled:
                     yield Problem(field=field, message="`lift` without a stall before it: nothing stands")
                 stalled = muted = False
+            case model.Quiet():
+                # Time enough to have noticed the end of the connection, so that a read may ask for it.
+                noticed = True
             case model.Converge() | model.Await(what="reconnect" | "subscribe"):
                 away = False
                 muted = False
