@@ -49,8 +49,15 @@ def quantity_text(size: int, instrument: Instrument) -> str:
 @lru_cache(maxsize=1 << 16)
 def level(side: Side, price: int, size: int, price_decimals: int, size_decimals: int) -> bytes:
     """One row of a depth body: field 1 (asks) or 2 (bids) with price and quantity."""
-    row = wire.text(1, to_text(price, price_decimals)) + wire.text(2, trimmed(size, size_decimals))
-    return wire.block(SIDE_FIELDS[side], row)
+    return wire.block(
+        SIDE_FIELDS[side], _price_field(price, price_decimals) + wire.text(2, trimmed(size, size_decimals))
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _price_field(price: int, decimals: int) -> bytes:
+    """Prices come again with other sizes far more often than whole levels do."""
+    return wire.text(1, to_text(price, decimals))
 
 
 @lru_cache(maxsize=1024)

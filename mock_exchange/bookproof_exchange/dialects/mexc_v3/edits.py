@@ -190,21 +190,21 @@ def _respelled(depth: _Depth, price: Callable[[int], str], quantity: Callable[[i
 
 
 def _delete_absent(depth: _Depth, edit: Edit, view: View) -> Message | None:
-    """A deletion of a price near the touch at which nothing is and nothing was when the message began."""
+    """A deletion of a price near the touch at which nothing is; since the message does not name it, nothing was either
+    when it began."""
     instrument, message = depth.instrument, depth.message
-    truth = view.truth(instrument.symbol)
-    before, after = truth.book(message.first), truth.book(message.last)
+    after = view.truth(instrument.symbol).book(message.last)
     named = {(change.side, change.price) for change in (row.change(instrument) for row in depth.rows)}
     for side in (Side.BID, Side.ASK):
         best = after.best(side)
         if best is None:
             continue
         step = -instrument.tick if side is Side.BID else instrument.tick
-        for distance in range(1, after.count(side) + len(named) + before.count(side) + 2):
+        for distance in range(1, after.count(side) + len(named) + 1):
             price = best + step * distance
             if price <= 0:
                 break
-            if (side, price) not in named and not after.get(side, price) and not before.get(side, price):
+            if (side, price) not in named and not after.get(side, price):
                 depth.rows.append(_Row(side, codec.price_text(price, instrument), "0"))
                 depth.rows.sort(key=lambda row: codec.SIDE_FIELDS[row.side])
                 return depth.rebuilt()

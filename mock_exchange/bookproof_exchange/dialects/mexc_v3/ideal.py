@@ -117,7 +117,7 @@ class MexcIdeal:
             return Link.GAP
         if update.last <= last:
             return Link.OLD
-        if update.first == last + 1 or (first_after_snapshot and update.first <= last + 1):
+        if update.first == last + 1 or (first_after_snapshot and update.first <= last):
             return Link.NEXT
         return Link.GAP
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -58,12 +59,22 @@ def integer(number: int, value: int) -> bytes:
 
 def text(number: int, value: str) -> bytes:
     """A string field; proto3 leaves an empty one out."""
-    return block(number, value.encode()) if value else b""
+    if not value:
+        return b""
+    raw = value.encode()
+    size = len(raw)
+    return _block_tag(number) + (_SMALL[size] if size < 0x80 else varint(size)) + raw
 
 
 def block(number: int, value: bytes) -> bytes:
     """A length-delimited field, also where it is empty (an empty message is a present message)."""
-    return tag(number, Wire.BYTES) + varint(len(value)) + value
+    size = len(value)
+    return _block_tag(number) + (_SMALL[size] if size < 0x80 else varint(size)) + value
+
+
+@lru_cache(maxsize=512)
+def _block_tag(number: int) -> bytes:
+    return tag(number, Wire.BYTES)
 
 
 def join(fields: Iterable[Field]) -> bytes:
