@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookproof_exchange.dialects.mexc_v3 import codec
@@ -34,6 +34,7 @@ def _rows(levels: tuple[tuple[int, int], ...], instrument: Instrument) -> list[d
 
 
 @given(instruments, channels, channels, changed, versions, versions, times)
+@settings(deadline=None)
 def test_depth_update(
     instrument: Instrument, channel: str, event_type: str, changes: list[Change], first: int, last: int, ms: int
 ) -> None:
@@ -50,6 +51,7 @@ def test_depth_update(
 
 
 @given(instruments, channels, channels, levels, levels, versions, times.filter(bool))
+@settings(deadline=None)
 def test_limit_depth(
     instrument: Instrument,
     channel: str,
@@ -70,6 +72,7 @@ def test_limit_depth(
 
 
 @given(instruments, channels, levels, levels, times.filter(bool))
+@settings(deadline=None)
 def test_book_ticker(
     instrument: Instrument,
     channel: str,
@@ -88,6 +91,7 @@ def test_book_ticker(
 
 
 @given(instruments, channels, channels, executed, times.filter(bool))
+@settings(deadline=None)
 def test_deals(
     instrument: Instrument, channel: str, event_type: str, trades: list[tuple[int, int, Side, int, int]], ms: int
 ) -> None:
@@ -103,6 +107,7 @@ def test_deals(
 
 
 @given(st.integers(0, 10**15), st.integers(0, 12))
+@settings(deadline=None)
 def test_trimmed_says_the_same_number_in_the_fewest_characters(value: int, decimals: int) -> None:
     text = codec.trimmed(value, decimals)
     assert from_text(text, decimals) == value

@@ -229,6 +229,7 @@ def test_the_symbol_is_in_the_channel_where_the_field_is_absent() -> None:
 
 
 @given(st.data())
+@settings(deadline=None)
 def test_a_message_that_ends_early_is_malformed_or_ends_where_a_field_does(data: st.DataObject) -> None:
     payload = push(bids=[("61759.73", "0.5")], fromVersion="5", toVersion="5")
     end = data.draw(st.integers(0, len(payload) - 1))

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from google.protobuf import descriptor_pb2, json_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mexc_v3_kit import SCHEMAS
 
@@ -131,11 +131,13 @@ _FIELDS = st.lists(
 
 
 @given(_FIELDS)
+@settings(deadline=None)
 def test_split_takes_apart_what_join_puts_together(fields: list[wire.Field]) -> None:
     assert wire.split(wire.join(fields)) == fields
 
 
 @given(st.binary(max_size=40))
+@settings(deadline=None)
 def test_split_reads_or_refuses_any_bytes(payload: bytes) -> None:
     try:
         fields = wire.split(payload)
@@ -145,6 +147,7 @@ def test_split_reads_or_refuses_any_bytes(payload: bytes) -> None:
 
 
 @given(st.integers(0, 2**63 - 1))
+@settings(deadline=None)
 def test_varints_are_the_librarys(value: int) -> None:
     message = PushDataV3ApiWrapper(sendTime=value)
     assert b"\x30" + wire.varint(value) == message.SerializeToString()
