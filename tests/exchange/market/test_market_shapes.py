@@ -298,6 +298,31 @@ def test_levels_that_are_gone_do_not_come_back(profile: Profile, kind: ShapeKind
         assert_untouched(truth, protected, first)
 
 
+def test_a_script_cannot_bring_back_what_a_lost_update_deleted() -> None:
+    for seed in SEEDS:
+        truth = market(seed)
+        event = truth.extend(Shape(kind="sweep", side="bid", count=3))
+        protected = [(BID, change.price) for change in event.changes]
+        first = truth.last
+        truth.protect(protected)
+        for kind in ("improve", "insert", "insert", "improve"):
+            truth.extend(Shape(kind=kind, side="bid", rank=1))  # type: ignore[arg-type]
+        assert_untouched(truth, protected, first)
+
+
+def test_a_lost_drain_is_refilled_at_other_prices() -> None:
+    for seed in SEEDS:
+        truth = market(seed, levels=12)
+        event = truth.extend(Shape(kind="drain", side="ask"))
+        protected = [(ASK, change.price) for change in event.changes]
+        first = truth.last
+        truth.protect(protected)
+        for _ in range(8):
+            truth.extend(Shape(kind="refill", side="ask", count=1))
+        assert truth.book(truth.last).count(ASK) == 8
+        assert_untouched(truth, protected, first)
+
+
 def test_by_itself_the_flow_keeps_the_ranks() -> None:
     for seed in SEEDS:
         truth = market(seed)
