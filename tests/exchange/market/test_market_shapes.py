@@ -306,7 +306,7 @@ def test_a_script_cannot_bring_back_what_a_lost_update_deleted() -> None:
         first = truth.last
         truth.protect(protected)
         for kind in ("improve", "insert", "insert", "improve"):
-            truth.extend(Shape(kind=kind, side="bid", rank=1))  # type: ignore[arg-type]
+            truth.extend(Shape(kind=kind, side="bid", rank=1))
         assert_untouched(truth, protected, first)
 
 
