@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, NoReturn
@@ -243,7 +242,7 @@ async def _call(adapter: Adapter, method: str, *args: Any) -> Any:
     """An author's method, plain or async; what it raises ends the adapter."""
     try:
         result = getattr(adapter, method)(*args)
-        return await result if inspect.isawaitable(result) else result
+        return await result if hasattr(result, "__await__") else result
     except Unsupported:
         if method == "start":
             raise

@@ -9,7 +9,6 @@ import stat
 import sys
 import threading
 import time
-import traceback
 from typing import Any, NoReturn
 
 MAX_LINE = 16 * 1024 * 1024
@@ -177,6 +176,8 @@ def leave(status: int) -> NoReturn:
 
 def crash(where: str, error: BaseException) -> NoReturn:
     """The author's code raised: the whole traceback to the log, the short of it last, and the end."""
+    import traceback  # here: it takes a tenth of the start-up
+
     traceback.print_exception(error)
     complain(f"{where} raised {type(error).__name__}: {error}")
     leave(EXIT_ADAPTER)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-Number = str | int | float | Decimal
+if TYPE_CHECKING:  # modules that an adapter may never need are imported where they are: it should start at once
+    from decimal import Decimal
+
+Number: TypeAlias = "str | int | float | Decimal"
 """A price or a size, as the client holds it. A client that declares ``numbers = "string"`` may not give floats."""
 
 
@@ -137,6 +139,8 @@ def _number(what: str, value: Any, floats: bool) -> Any:
         return float(value)
     if type(value) is str:
         return value
+    from decimal import Decimal
+
     if isinstance(value, Decimal | str) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
     if isinstance(value, float):
