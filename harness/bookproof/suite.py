@@ -112,6 +112,7 @@ async def _run_all(
     waiting = deque(sorted(suite.cases, key=lambda case: case.scenario.slow))
     doubtful: list[tuple[Case, CaseRun]] = []
     ids = [case.id for case in suite.cases]
+    ever_lived = False
 
     def finish(case: Case, run: CaseRun) -> None:
         marked = apply_known(
@@ -123,12 +124,17 @@ async def _run_all(
         emit(CaseFinished(result=run.result))
 
     async def work() -> None:
+        nonlocal ever_lived
         driver: Driver | None = None
         try:
             while waiting:
                 case = waiting.popleft()
                 emit(CaseStarted(id=case.id))
                 driver, run = await _attempt(case, driver, factory, venue, suite.timing)
+                if run.exchange is None and run.result.verdict.rank >= Verdict.HUNG.rank and not ever_lived:
+                    # a client that has never said hello will not do so in the next case either
+                    raise AdapterError(f"{suite.client}: {run.result.message}")
+                ever_lived = True
                 if suite.again and _worth_a_second_run(run.result):
                     doubtful.append((case, run))
                 else:

@@ -20,6 +20,7 @@ class IdealAdapter(TrioAdapter):
 
     name = "ideal"
     version = "1"
+    dialects = DIALECTS.names()
     channels = ("book", "trades")
     pushes = True
     claims = True
@@ -36,7 +37,7 @@ class IdealAdapter(TrioAdapter):
                 stream = trio.SSLStream(stream, context, server_hostname=url.hostname, https_compatible=True)
             return stream
 
-        self._client = IdealClient(
+        self._ideal = IdealClient(
             DIALECTS.get(start.dialect),
             Start(
                 case=start.case,
@@ -51,18 +52,18 @@ class IdealAdapter(TrioAdapter):
             connect,
             self._emit,
         )
-        self.depth_shown = self._client.depth_shown
-        self._scope = trio.CancelScope()
-        self.spawn(self._run)
+        self.depth_shown = self._ideal.depth_shown
+        self._ending = trio.CancelScope()
+        self.spawn(self._follow)
 
     def unsupported_dialect(self, dialect: str) -> None:
         from bookproof.adapter import unsupported
 
         unsupported(f"no dialect {dialect!r} here")
 
-    async def _run(self) -> None:
-        with self._scope:
-            await self._client.run()
+    async def _follow(self) -> None:
+        with self._ending:
+            await self._ideal.run()
 
     def _emit(self, shown: Shown) -> None:
         match shown:
@@ -76,10 +77,10 @@ class IdealAdapter(TrioAdapter):
                 pass
 
     def read(self, symbol: str, channel: str) -> Book:
-        return _book(self._client.shown(symbol))
+        return _book(self._ideal.shown(symbol))
 
     async def stop(self) -> None:
-        self._scope.cancel()
+        self._ending.cancel()
 
 
 def _book(shown: BookShown) -> Book:
