@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import trio
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Opcode
-from websockets.http11 import Response
 from websockets.protocol import State
-from websockets.server import ServerProtocol
 
 from bookproof_exchange.dialects.api import Frame, HttpRequest
 from bookproof_exchange.script.actions import Action, HangUp, Host, Write
 from bookproof_exchange.server import frames
+from bookproof_exchange.server.handshake import Handshake
 from bookproof_exchange.server.outbox import SPLIT, Batch, Ending, Item, Outbox, Slice, Split
 from bookproof_exchange.server.tape import Tape
 from bookproof_exchange.server.wire import CHUNK, GONE, Wire
-
-#: `websockets` logs every connection; what matters here is in the evidence.
-QUIET = logging.Logger("bookproof.websocket", level=logging.CRITICAL + 1)
 
 #: While so many items wait to be written, nothing more is read from a client whose requests fill the queue.
 _BACKLOG = 1024
@@ -64,16 +59,17 @@ class Connection:
     costs one waiting task, and a slow reader stops nobody else."""
 
     __slots__ = (
-        "_answer",
         "_by_us",
         "_early",
         "_ended",
+        "_handshake",
         "_hub",
         "_muted",
         "_nursery",
         "_parts",
         "_protocol",
         "_reported",
+        "_request",
         "_room",
         "_scope",
         "_state",
@@ -85,14 +81,16 @@ class Connection:
     )
 
     def __init__(
-        self, hub: Hub, number: int, wire: Wire, protocol: ServerProtocol, answer: Response, early: bytes
+        self, hub: Hub, number: int, wire: Wire, request: HttpRequest, handshake: Handshake, early: bytes
     ) -> None:
+        """``early``: what came behind the handshake's request already."""
         self.number = number
         self.wire = wire
         self.outbox = Outbox(hub.sharing)
         self._hub = hub
-        self._protocol = protocol
-        self._answer: Response | None = answer
+        self._request: HttpRequest | None = request
+        self._handshake: Handshake | None = handshake
+        self._protocol = handshake.protocol()
         self._early = early
         self._state: Literal["held", "open", "ending", "gone"] = "held"
         self._muted = False
@@ -108,20 +106,20 @@ class Connection:
 
     # --- the task ------------------------------------------------------------------------------------------------
 
-    async def run(self, request: HttpRequest) -> None:
+    async def run(self) -> None:
         """From the handshake request to the end; returns when the wire is closed. Raises only what the host raises."""
         try:
-            with trio.CancelScope() as self._scope:
-                async with trio.open_nursery() as nursery:
-                    self._nursery = nursery
-                    try:
-                        self._settle(self._hub.host.arrived(self.number, request))
-                        await self._read()
-                        self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._hub.linger)
-                        await self.drained()
-                    finally:
-                        self._nursery = None  # it takes no new tasks once its block is left
-                    nursery.cancel_scope.cancel()
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                self._scope = nursery.cancel_scope
+                try:
+                    self._arrive()
+                    await self._read()
+                    self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._hub.linger)
+                    await self.drained()
+                finally:
+                    self._nursery = None  # it takes no new tasks once its block is left
+                nursery.cancel_scope.cancel()
             self._gone("eof")
         except BaseException:
             self._forget()
@@ -129,6 +127,11 @@ class Connection:
             raise
         self._forget()
         await self.wire.finish(self._hub.linger)
+
+    def _arrive(self) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            self._settle(self._hub.host.arrived(self.number, request))
 
     def _forget(self) -> None:
         self._state = "gone"
@@ -244,17 +247,14 @@ class Connection:
 
     def admit(self) -> None:
         """Complete the handshake."""
-        if self._state != "held" or self._answer is None:
+        if self._state != "held" or self._handshake is None:
             return
-        answer, self._answer = self._answer, None
-        protocol = self._protocol
-        protocol.send_response(answer)
-        protocol.data_to_send()
-        for extension in protocol.extensions:
+        handshake, self._handshake = self._handshake, None
+        for extension in handshake.extensions:
             if isinstance(extension, PerMessageDeflate):
                 self.outbox.window = extension.local_max_window_bits
         self._state = "open"
-        self._put(answer.serialize())
+        self._put(handshake.answer)
         self._settle(self._hub.host.opened(self.number))
         if self._early:
             early, self._early = self._early, b""
@@ -264,7 +264,7 @@ class Connection:
         """Answer the handshake with an HTTP error, and end."""
         if self._state != "held":
             return
-        self._answer = None
+        self._handshake = None
         self._reported = True
         self._put(answer)
         self._end(Ending("fin", told=False))

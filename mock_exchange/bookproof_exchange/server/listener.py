@@ -10,9 +10,6 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 import trio
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.http11 import Request
-from websockets.server import ServerProtocol
 
 from bookproof_exchange.dialects.api import HttpAnswer, HttpRequest
 from bookproof_exchange.errors import HarnessError, UsageError
@@ -29,14 +26,13 @@ from bookproof_exchange.script.actions import (
     Write,
 )
 from bookproof_exchange.server import http
-from bookproof_exchange.server.connection import QUIET, Connection
+from bookproof_exchange.server.connection import Connection
 from bookproof_exchange.server.frames import Sharing
+from bookproof_exchange.server.handshake import judge
 from bookproof_exchange.server.pump import Pump
 from bookproof_exchange.server.tls import TlsFiles, TlsWire
 from bookproof_exchange.server.wire import GONE, SocketWire, StreamWire, Wire
 
-#: Inbound messages larger than this end the connection with 1009.
-_LARGEST = 1 << 20
 _BACKLOG = 4096
 
 
@@ -108,7 +104,7 @@ class Server:
         self._expose = expose
         self._send_buffer = send_buffer
         self._tls = None if tls is None else tls.context()
-        self._extensions = [ServerPerMessageDeflateFactory(server_no_context_takeover=True)] if compression else None
+        self._compression = compression
         self._connections: dict[int, Connection] = {}
         self._count = 0
         self._pending: dict[int, _Pending] = {}
@@ -143,7 +139,9 @@ class Server:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     await trio.sleep(0.1)  # no free descriptor: those who wait in the backlog have to wait
                 return
-            nursery.start_soon(self._welcome, sock)
+            wire = self._wire(sock)
+            if wire is not None:
+                nursery.start_soon(self._serve, wire)
 
     def _listen(self) -> socket.socket:
         if not 0 <= self._port <= 65_535:
@@ -173,7 +171,7 @@ class Server:
         listener.setblocking(False)
         return listener
 
-    async def _welcome(self, sock: socket.socket) -> None:
+    def _wire(self, sock: socket.socket) -> Wire | None:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -181,11 +179,8 @@ class Server:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
         except OSError:
             sock.close()
-            return
-        if self._tls is None:
-            await self._serve(SocketWire(sock))
-        else:
-            await self._serve(TlsWire(sock, self._tls))
+            return None
+        return SocketWire(sock) if self._tls is None else TlsWire(sock, self._tls)
 
     async def handle(self, stream: trio.abc.Stream) -> None:
         """Serve one connection on any stream, for instance half of ``trio.testing.memory_stream_pair()``. Returns
@@ -194,32 +189,29 @@ class Server:
 
     async def _serve(self, wire: Wire) -> None:
         try:
-            upgrade = await http.converse(wire, self._ask)
+            connection = await self._converse(wire)
         except BaseException:
             await wire.close()
             raise
-        if upgrade is None:
+        if connection is None:
             await wire.finish(self.linger)
         else:
-            await self._upgrade(wire, upgrade)
+            await connection.run()
 
-    async def _upgrade(self, wire: Wire, upgrade: http.Upgrade) -> None:
-        protocol = ServerProtocol(extensions=self._extensions, max_size=_LARGEST, logger=QUIET)
-        protocol.receive_data(upgrade.head)
-        parsed = protocol.events_received()
-        if parsed and isinstance(parsed[0], Request):
-            answer = protocol.accept(parsed[0])
-            if answer.status_code == 101:
-                self._count += 1
-                connection = Connection(self, self._count, wire, protocol, answer, upgrade.early)
-                self._connections[connection.number] = connection
-                await connection.run(upgrade.request)
-                return
-            protocol.send_response(answer)
-        with contextlib.suppress(*GONE):
-            # No handshake: the library has said why.
-            await wire.send_all(b"".join(protocol.data_to_send()))
-        await wire.finish(self.linger)
+    async def _converse(self, wire: Wire) -> Connection | None:
+        """REST, until the client leaves or wants a WebSocket."""
+        upgrade = await http.converse(wire, self._ask)
+        if upgrade is None:
+            return None
+        handshake = judge(upgrade.head, self._compression)
+        if isinstance(handshake, bytes):
+            with contextlib.suppress(*GONE):
+                await wire.send_all(handshake)
+            return None
+        self._count += 1
+        connection = Connection(self, self._count, wire, upgrade.request, handshake, upgrade.early)
+        self._connections[connection.number] = connection
+        return connection
 
     async def _ask(self, request: HttpRequest) -> HttpAnswer | None:
         self._requests += 1

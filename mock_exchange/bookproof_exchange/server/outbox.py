@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Literal
 
 import trio
@@ -17,6 +16,8 @@ JOINED = 512
 SPLIT = 16
 #: Spans of a tape longer than this are sent where they lie; shorter ones are joined with their neighbours.
 _ALONE = 1 << 14
+#: So many items sent before the list of items is cut.
+_COMPACT = 256
 
 
 class Batch:
@@ -66,10 +67,12 @@ class Outbox:
     """A queue of items; hands out chunks of bytes. An Event among the items is set once all before it was taken
     over by the kernel (or was given up)."""
 
-    __slots__ = ("_items", "_rest", "_sharing", "window")
+    __slots__ = ("_head", "_items", "_rest", "_sharing", "window")
 
     def __init__(self, sharing: Sharing) -> None:
-        self._items: deque[Item] = deque()
+        # A list and where it begins, since an empty deque takes 600 bytes, and most outboxes are empty.
+        self._items: list[Item] = []
+        self._head = 0
         self._rest: bytes | memoryview = b""
         self._sharing = sharing
         self.window = 0
@@ -79,7 +82,7 @@ class Outbox:
         return bool(self._rest) or bool(self._items)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items) - self._head
 
     def put(self, item: Item) -> None:
         self._items.append(item)
@@ -87,10 +90,21 @@ class Outbox:
     def clear(self) -> None:
         """Give up everything unsent."""
         self._rest = b""
-        items, self._items = self._items, deque()
+        items, self._items = self._items[self._head :], []
+        self._head = 0
         for item in items:
             if isinstance(item, trio.Event):
                 item.set()
+
+    def _pop(self) -> None:
+        """Take out the first item."""
+        self._head += 1
+        if self._head == len(self._items):
+            self._items.clear()
+            self._head = 0
+        elif self._head >= _COMPACT:
+            del self._items[: self._head]
+            self._head = 0
 
     def chunk(self) -> bytes | memoryview:
         """The next bytes to send; empty where there are none, or a Split or an Ending comes first."""
@@ -100,9 +114,9 @@ class Outbox:
         parts: list[bytes | memoryview] = []
         size = 0
         while items and size < CHUNK:
-            item = items[0]
+            item = items[self._head]
             if isinstance(item, bytes):
-                items.popleft()
+                self._pop()
                 parts.append(item)
                 size += len(item)
             elif isinstance(item, Batch):
@@ -122,15 +136,15 @@ class Outbox:
                         self._rest = item.data[item.at : item.at + CHUNK]
                         item.at += len(self._rest)
                         if item.at >= len(item.data):
-                            items.popleft()
+                            self._pop()
                     break
-                items.popleft()
+                self._pop()
                 parts.append(item.data)
                 size += len(item.data)
             elif isinstance(item, trio.Event):
                 if parts:
                     break
-                items.popleft()
+                self._pop()
                 item.set()
             else:
                 break
@@ -141,7 +155,7 @@ class Outbox:
     def _step(self, batch: Batch, by: int) -> None:
         batch.at += by
         if batch.at >= len(batch.frames):
-            self._items.popleft()
+            self._pop()
 
     def sent(self, count: int) -> None:
         """So many bytes of the chunk were taken."""
@@ -155,8 +169,8 @@ class Outbox:
         """What comes next where `chunk` is empty; takes it out."""
         if self._rest or not self._items:
             return None
-        item = self._items[0]
+        item = self._items[self._head]
         if isinstance(item, Split | Ending):
-            self._items.popleft()
+            self._pop()
             return item
         return None
