@@ -7,8 +7,10 @@ import functools
 import inspect
 import re
 import textwrap
+from typing import Any
 
 import msgspec
+import msgspec.inspect as inspection
 
 
 def text(type_: type) -> str:
@@ -30,6 +32,11 @@ def field_texts(type_: type[msgspec.Struct]) -> dict[str, str]:
         if issubclass(parent, msgspec.Struct) and parent is not msgspec.Struct:
             said |= _below(parent)
     return said
+
+
+def default_of(field: inspection.Field | msgspec.structs.FieldInfo) -> Any:
+    """The default of a field that is not required."""
+    return field.default_factory() if field.default is msgspec.NODEFAULT else field.default
 
 
 def _below(type_: type) -> dict[str, str]:

@@ -13,7 +13,8 @@ import msgspec
 from bookproof_exchange.dialects.api import Feed, Kind, Message
 from bookproof_exchange.errors import HarnessError
 from bookproof_exchange.faults import specs
-from bookproof_exchange.faults.stages import Delivery, Editor, Stage, stage
+from bookproof_exchange.faults.stage import Delivery, Stage
+from bookproof_exchange.faults.stages import Editor, stage
 from bookproof_exchange.market.events import Shape
 
 __all__ = ["Delivery", "Editor", "MessageLine", "Strike"]

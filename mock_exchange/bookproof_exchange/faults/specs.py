@@ -59,7 +59,14 @@ class Edited(OnUpdates, frozen=True, kw_only=True, tag="edit"):
     count: int = 1
 
 
-MessageFault = Drop | Duplicate | Swap | Delay | Edited
+class Custom(OnUpdates, frozen=True, kw_only=True, tag="custom"):
+    """A message fault of another package, by its ``name`` (entry points ``bookproof.faults``), with its own options."""
+
+    name: str
+    options: dict[str, int | str] = {}
+
+
+MessageFault = Drop | Duplicate | Swap | Delay | Edited | Custom
 
 # --- stream faults ------------------------------------------------------------------------------------------------
 
@@ -76,8 +83,8 @@ class Stall(Spec, frozen=True, kw_only=True, tag="stall"):
     """Silence. ``feed``: one feed stops, all else goes on. ``data``: no data, heartbeats and pongs go on.
     ``socket``: nothing at all, pings unanswered, TCP open. Lasts until a step ``lift``; ``away`` ticks pass meanwhile.
 
-    What was kept back comes, in order, when the stall is lifted; ``lost``: it never comes, and the stream goes on with a
-    hole."""
+    What was kept back comes, in order, when the stall is lifted; ``lost``: it never comes, and the stream goes on with
+    a hole."""
 
     scope: Literal["feed", "data", "socket"] = "data"
     away: int = 10
@@ -215,5 +222,11 @@ LEGAL_EDITS: frozenset[str] = frozenset(
 
 
 def kind_of(fault: Fault) -> str:
-    """The name under which the fault is listed: its kind, or the edit's."""
-    return fault.edit if isinstance(fault, Edited) else str(fault.__struct_config__.tag)
+    """The name under which the fault is listed: its kind, or the edit's or the foreign fault's own name."""
+    match fault:
+        case Edited():
+            return fault.edit
+        case Custom():
+            return fault.name
+        case _:
+            return str(fault.__struct_config__.tag)

@@ -1,61 +1,16 @@
-"""The message faults one by one: each a small machine that updates pass through, in order.
-
-Laws that every stage keeps (tested for the built-in ones, and for anyone else's by `faults.kit`):
-
-* it begins a strike only with an update that no other fault has touched;
-* what it does not strike passes at once, unchanged, and in order;
-* what it changes carries its number;
-* after ``flush`` it holds nothing.
-"""
+"""The built-in message faults, one stage each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
-
-import msgspec
 
 from bookproof_exchange.dialects.api import Edit, Message
 from bookproof_exchange.faults import specs
+from bookproof_exchange.faults.registry import FOREIGN
+from bookproof_exchange.faults.stage import Delivery, Report, Stage
 
-
-class Delivery(msgspec.Struct, frozen=True):
-    """One message as it goes out, and the numbers of the faults that touched it."""
-
-    message: Message
-    faults: tuple[int, ...] = ()
-
-    def by(self, number: int, message: Message | None = None) -> Delivery:
-        """The same, touched by one more fault; ``message``: what stands in its place now."""
-        return Delivery(self.message if message is None else message, (*self.faults, number))
-
-
-#: A stage reports through this that it struck: the message concerned (as it was before), and what was done to it.
-Report = Callable[[Message, str], None]
 #: A dialect's edit; None where the message cannot carry it.
 Editor = Callable[[Message, Edit], Message | None]
-
-
-class Stage(Protocol):
-    """One armed message fault."""
-
-    @property
-    def waiting(self) -> bool:
-        """Whether it has yet to strike, wholly or in part."""
-        ...
-
-    @property
-    def holding(self) -> bool:
-        """Whether it keeps something that will be delivered later."""
-        ...
-
-    def push(self, update: Delivery, report: Report) -> Sequence[Delivery]:
-        """The feed's next update; returns what goes out now."""
-        ...
-
-    def flush(self, report: Report) -> Sequence[Delivery]:
-        """The end: returns everything held, in the order in which it would have gone out."""
-        ...
 
 
 class DropStage:
@@ -197,7 +152,9 @@ class EditStage:
 
 
 def stage(number: int, fault: specs.MessageFault, editor: Editor) -> Stage:
-    """The machine that carries out a message fault; ``number`` marks what it touches."""
+    """The machine that carries out a message fault; ``number`` marks what it touches.
+
+    UsageError for a foreign fault that is not installed, and whatever its maker objects to."""
     match fault:
         case specs.Drop():
             return DropStage(number, fault)
@@ -207,6 +164,8 @@ def stage(number: int, fault: specs.MessageFault, editor: Editor) -> Stage:
             return DelayStage(number, fault)
         case specs.Edited():
             return EditStage(number, fault, editor)
+        case specs.Custom():
+            return FOREIGN.get(fault.name)(number, fault.options)
 
 
 def _updates(count: int) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bookproof_exchange.dialects.api import Dialect
-from bookproof_exchange.faults import specs
+from bookproof_exchange.faults.offered import lacking
+from bookproof_exchange.scenario import needs
 from bookproof_exchange.scenario.model import Await, Inject, Oddity, Scenario, Subscribe
-from bookproof_exchange.scenario.needs import lacking
 
 
 def applicable(scenario: Scenario, dialect: Dialect) -> str | None:
@@ -14,7 +14,7 @@ def applicable(scenario: Scenario, dialect: Dialect) -> str | None:
     if scenario.dialects is not None and dialect.name not in scenario.dialects:
         return f"the scenario is only for {', '.join(scenario.dialects) or 'no dialect'}"
     for need in scenario.needs:
-        if reason := lacking(need, dialect):
+        if reason := needs.lacking(need, dialect):
             return reason
     if reason := _subscription(scenario.subscribe, dialect):
         return reason
@@ -23,7 +23,7 @@ def applicable(scenario: Scenario, dialect: Dialect) -> str | None:
     for step in scenario.script:
         match step:
             case Inject(fault=fault) | Oddity(fault=fault):
-                if reason := lacking_for(fault, dialect):
+                if reason := lacking(fault, dialect):
                     return reason
             case Await(what="snapshot-request") if dialect.traits.snapshot_from != "rest":
                 return "its snapshots do not come by REST"
@@ -32,30 +32,6 @@ def applicable(scenario: Scenario, dialect: Dialect) -> str | None:
     if not any(key in dialect.rules for key in scenario.rules):
         return f"it has no rule {' or '.join(scenario.rules)}"
     return None
-
-
-def lacking_for(fault: specs.Fault, dialect: Dialect) -> str | None:
-    """None where the dialect can express the fault; else what it lacks, in words."""
-    traits = dialect.traits
-    match fault:
-        case specs.Edited() if fault.edit not in traits.edits:
-            return f"it has no use for the edit {fault.edit!r}"
-        case specs.StraddledRest() if traits.snapshot_from == "rest" and traits.batch[1] < 2:
-            return "each of its updates covers one version: a snapshot cannot fall into the middle of one"
-        case specs.StaleRest() | specs.AheadRest() | specs.StraddledRest() | specs.SlowRest() | specs.FailingRest():
-            return None if traits.snapshot_from == "rest" else "its snapshots do not come by REST"
-        case specs.Resnapshot() | specs.NoSnapshot() | specs.EarlyUpdates():
-            return None if traits.snapshot_from == "stream" else "its snapshots do not come in band"
-        case specs.Farewell():
-            return None if traits.farewell else "it announces no end of a connection"
-        case specs.LateAck() | specs.NoAck() | specs.RefuseSubscribe():
-            names = [instrument.symbol for instrument in dialect.instruments[:1]]
-            asks = dialect.ideal.subscribe(names, ["book"], None)
-            return None if asks else "a client subscribes by the URL: nothing is acknowledged"
-        case specs.Close() if fault.how == "close" and fault.code not in traits.close_codes:
-            return f"it does not close a connection with code {fault.code}"
-        case _:
-            return None
 
 
 def _subscription(subscribe: Subscribe, dialect: Dialect) -> str | None:

@@ -13,13 +13,14 @@ from bookproof_exchange.dialects.api import Dialect, Traits
 from bookproof_exchange.errors import did_you_mean
 from bookproof_exchange.faults import specs
 from bookproof_exchange.faults.legal import is_legal
+from bookproof_exchange.faults.registry import FOREIGN
 from bookproof_exchange.scenario import model
 from bookproof_exchange.scenario.applicable import applicable
 from bookproof_exchange.scenario.needs import unknown_terms
 from bookproof_exchange.scenario.problems import Problem
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)*")
-_MESSAGE = (specs.Drop, specs.Duplicate, specs.Swap, specs.Delay, specs.Edited)
+_MESSAGE = (specs.Drop, specs.Duplicate, specs.Swap, specs.Delay, specs.Edited, specs.Custom)
 _SUBSCRIPTION = (specs.LateAck, specs.NoAck, specs.RefuseSubscribe, specs.NoSnapshot, specs.EarlyUpdates)
 _REST = (specs.StaleRest, specs.AheadRest, specs.StraddledRest, specs.SlowRest, specs.FailingRest)
 _LOSS = (specs.Drop, specs.Swap, specs.Delay)
@@ -188,6 +189,9 @@ def _each_fault(scenario: model.Scenario) -> Iterator[Problem]:
             yield Problem(field=field, message=f"{kind!r} is legal: no fault that a client may object to", hint=hint)
         if not any(isinstance(later, _OBSERVERS) for later in rest):
             yield Problem(field=field, message=f"nothing observes the client after {kind!r}")
+        if isinstance(fault, specs.Custom) and fault.name not in FOREIGN:
+            hint = did_you_mean(fault.name, FOREIGN.names()) or "no installed package brings one"
+            yield Problem(field=field, message=f"unknown message fault {fault.name!r}", hint=hint)
         if isinstance(fault, _MESSAGE):
             yield from _updates_follow(fault, field, rest)
         if isinstance(fault, (*_SUBSCRIPTION, *_REST)) and place > synced and not broken:
@@ -227,6 +231,8 @@ def _wants(fault: specs.MessageFault) -> int:
             return 2
         case specs.Delay():
             return 1 + fault.by
+        case specs.Custom():
+            return 1
     raise TypeError(fault)
 
 
@@ -234,6 +240,8 @@ def _breaks(fault: specs.Fault) -> bool:
     """Whether a client that is in sync must recover, or may."""
     match fault:
         case specs.Drop() | specs.Swap() | specs.Delay() | specs.Close() | specs.Farewell():
+            return True
+        case specs.Custom():
             return True
         case specs.Stall():
             return fault.lost or fault.scope == "socket"

@@ -270,6 +270,8 @@ class _Walker:
                 return self.shape(node, path)
             case types.StructType():
                 return self.struct(node, type_.cls, path)
+            case types.DictType():
+                return self.options(node, type_.value_type, path, owner, field)
             case types.VarTupleType():
                 return self.several(node, type_.item_type, path, owner, field)
             case types.UnionType() if any(isinstance(each, types.StructType) for each in type_.types):
@@ -289,6 +291,14 @@ class _Walker:
             hint = f"write `{field}: [{node.text}]`" if isinstance(node, yamltree.Scalar) and node.text else None
             return self.bad(node, path, f"expected a list, found {_found(node)}", hint)
         return [self.value(each, item, f"{path}[{i}]", owner, field) for i, each in enumerate(node.items, 1)]
+
+    def options(
+        self, node: yamltree.Node, item: types.Type, path: str, owner: type[msgspec.Struct], field: str
+    ) -> Plain:
+        """A mapping with keys of somebody else's choosing."""
+        if not isinstance(node, yamltree.Mapping):
+            return self.bad(node, path, f"expected a mapping, found {_found(node)}")
+        return {key.text: self.value(value, item, _join(path, key.text), owner, field) for key, value in node.pairs}
 
     def scalar(
         self, node: yamltree.Node, type_: types.Type, path: str, owner: type[msgspec.Struct], field: str

@@ -1,7 +1,7 @@
 """A scenario as a frozen value. The file format is this, in YAML: see docs/scenarios.md and schemas/scenario.v1.json.
 
 In a file a step is a mapping with one key, its name: ``- send: {count: 10}``; ``- send: 10`` is short for it, and a
-step without parameters may be just its name: ``- probe``.
+step without parameters may be just its name: ``- probe``. All short forms: `scenario.shorthand`.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Hold(StepBase, frozen=True, kw_only=True, tag="hold"):
 
 
 class Probe(StepBase, frozen=True, kw_only=True, tag="probe"):
-    """After a fault: barrier, read, then let go what was held back. Proves what the client shows between the tell and its
-    recovery. Holding begins by itself when a fault strikes."""
+    """After a fault: barrier, read, then let go what was held back. Proves what the client shows between the tell and
+    its recovery. Holding begins by itself when a fault strikes."""
 
 
 class Converge(StepBase, frozen=True, kw_only=True, tag="converge"):
@@ -108,7 +108,9 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Subscribe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the client is told to subscribe to. ``depth`` null: the dialect's default; ``least``, ``most``: of its list."""
+    """What the client is told to subscribe to.
+
+    ``depth`` null: the dialect's default; ``least``, ``most``: of its list."""
 
     channels: tuple[Literal["book", "trades"], ...] = ("book",)
     depth: int | Literal["least", "most"] | None = None
@@ -117,8 +119,8 @@ class Subscribe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is judged beyond the safety properties, which always are, and the steps' own.
 
-    ``resync``: what the client does at the exchange after it was in sync (subscribe again, fetch a snapshot, reconnect):
-    ``none``: nothing (E6, no false alarm); ``some``: at least once; ``any``: not judged.
+    ``resync``: what the client does at the exchange after it was in sync (subscribe again, fetch a snapshot,
+    reconnect): ``none``: nothing (E6, no false alarm); ``some``: at least once; ``any``: not judged.
     ``honest``: S4 is the point of the scenario (a probe must have observed the client between tell and recovery).
     ``most_resyncs``: E2/E5, no more than so many recoveries a fault."""
 

@@ -13,7 +13,8 @@ from typing import Any, Final
 import msgspec
 import msgspec.inspect as types
 
-from bookproof_exchange.faults import catalogue, describe, specs
+from bookproof_exchange.faults import describe, registry, specs
+from bookproof_exchange.faults.describe import default_of
 from bookproof_exchange.market.events import Shape
 from bookproof_exchange.scenario import model
 from bookproof_exchange.scenario.bounds import bounds
@@ -83,7 +84,7 @@ def _parameters(type_: type[model.StepBase]) -> Schema:
 def _fault() -> Schema:
     bare = [
         {"const": info.kind, "description": info.text}
-        for info in catalogue.faults()
+        for info in registry.faults()
         if not any(parameter.required for parameter in info.parameters)
     ]
     mappings = [{"$ref": f"#/$defs/fault-{name}"} for name in FAULTS]
@@ -102,7 +103,7 @@ def _fault_mapping(name: str, type_: type[specs.Spec]) -> Schema:
 
 def _edit_mapping() -> Schema:
     made = _struct(specs.Edited)
-    names = [{"const": kind, "description": words} for kind, words in catalogue.EDITS.items()]
+    names = [{"const": kind, "description": words} for kind, words in registry.EDITS.items()]
     assert len(names) == len(EDITS)
     properties = {name: value for name, value in made["properties"].items() if name != "edit"}
     made["properties"] = {"kind": {"anyOf": names}, **properties}
@@ -138,7 +139,7 @@ def _struct(type_: type[msgspec.Struct]) -> Schema:
         if field.name in said:
             made = {"description": said[field.name], **made}
         if not field.required and not isinstance(field.default, msgspec.Struct):
-            made = {**made, "default": msgspec.to_builtins(field.default)}
+            made = {**made, "default": msgspec.to_builtins(default_of(field))}
         properties[field.name] = made
     made = {
         "description": describe.text(type_),
@@ -168,6 +169,8 @@ def _type(type_: types.Type, owner: type[msgspec.Struct], name: str) -> Schema:
             return {"$ref": "#/$defs/step"}
         case types.UnionType():
             return {"anyOf": [_type(each, owner, name) for each in type_.types]}
+        case types.DictType():
+            return {"type": "object", "additionalProperties": _type(type_.value_type, owner, name)}
         case types.IntType():
             return {"type": "integer", "minimum": limits.least, "maximum": limits.most}
         case types.FloatType():

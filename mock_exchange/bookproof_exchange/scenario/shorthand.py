@@ -16,6 +16,7 @@ import msgspec
 
 from bookproof_exchange.dialects.api import EditKind
 from bookproof_exchange.faults import specs
+from bookproof_exchange.faults.describe import default_of
 from bookproof_exchange.market.events import Shape
 from bookproof_exchange.scenario import model
 
@@ -67,8 +68,9 @@ def short_step(step: model.Step) -> Short:
 def short_fault(fault: specs.Fault) -> Short:
     """A fault as it stands in a file, as short as can be."""
     given = _given(fault)
-    given.pop("edit", None)
-    kind = specs.kind_of(fault)
+    kind = tag_of(type(fault))
+    if isinstance(fault, specs.Edited):
+        kind = str(given.pop("edit"))
     return {"kind": kind, **given} if given else kind
 
 
@@ -89,7 +91,7 @@ def _given(value: msgspec.Struct) -> dict[str, Short]:
     given: dict[str, Short] = {}
     for field in msgspec.structs.fields(type(value)):
         present = getattr(value, field.name)
-        if field.required or present != field.default:
+        if field.required or present != default_of(field):
             given[field.name] = _short(present)
     return given
 
@@ -102,6 +104,8 @@ def _short(value: object) -> Short:
             return short_shape(value)
         case msgspec.Struct():
             return _given(value)
+        case dict():
+            return {str(key): _short(item) for key, item in value.items()}
         case tuple() | list():
             return [_short(item) for item in value]
         case None | str() | int() | float() | bool():

@@ -29,7 +29,7 @@ def _flow(value: Short, *, top: bool = False) -> str:
     """``top``: a mapping of one step, written without its braces."""
     match value:
         case dict():
-            inside = ", ".join(f"{key}: {_flow(item)}" for key, item in value.items())
+            inside = ", ".join(f"{_text(key)}: {_flow(item)}" for key, item in value.items())
             return inside if top else f"{{{inside}}}"
         case list():
             return f"[{', '.join(_flow(item) for item in value)}]"

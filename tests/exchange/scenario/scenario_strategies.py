@@ -29,6 +29,8 @@ def any_of(type_: types.Type, owner: type, name: str) -> st.SearchStrategy[Any]:
             return st.one_of([any_of(each, owner, name) for each in type_.types])
         case types.VarTupleType():
             return st.lists(any_of(type_.item_type, owner, name), max_size=6).map(tuple)
+        case types.DictType():
+            return st.dictionaries(TEXTS, any_of(type_.value_type, owner, name), max_size=3)
         case types.IntType():
             return st.integers(limits.least, limits.most)
         case types.FloatType():

@@ -85,7 +85,8 @@ def test_good_scenarios_pass(script: str, rest: str) -> None:
         (
             "sync; fault: close; read; converge",
             "",
-            "script[3]: nothing proves here what the client has read; the connection is gone: `converge` or `quiet` first",
+            "script[3]: nothing proves here what the client has read; the connection is gone: `converge` or `quiet` "
+            "first",
         ),
         (
             "sync; fault: {kind: stall, scope: socket}; read; lift; settle",

@@ -1,16 +1,19 @@
-"""All faults and oddities that a scenario can name, with what each does: for lists, documentation and the schema."""
+"""All faults and oddities that a scenario can name, with what each does, and those that other packages bring."""
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
 
-from bookproof_exchange.dialects.api import EditKind
+from bookproof_exchange.dialects.api import Dialect, EditKind
 from bookproof_exchange.faults import describe, specs
 from bookproof_exchange.faults.legal import LEGAL_KINDS
+from bookproof_exchange.faults.offered import lacking
+from bookproof_exchange.faults.stage import Stage
+from bookproof_exchange.registry import Registry
 
 Group = Literal["message", "edit", "stream", "subscription", "rest", "connection"]
 
@@ -20,6 +23,7 @@ _GROUPS: Mapping[type[specs.Spec], Group] = {
     specs.Swap: "message",
     specs.Delay: "message",
     specs.Edited: "edit",
+    specs.Custom: "message",
     specs.Resnapshot: "stream",
     specs.Stall: "stream",
     specs.LateAck: "subscription",
@@ -58,6 +62,13 @@ EDITS: Mapping[EditKind, str] = {
 }
 
 
+#: Makes a stage for one arming of a foreign fault: its number, and the options of the scenario file.
+Maker = Callable[[int, Mapping[str, int | str]], Stage]
+
+#: Message faults of other packages, by entry point; the value is a `Maker`, its docstring's first line the title.
+FOREIGN: Registry[Maker] = Registry("message fault", "bookproof.faults")
+
+
 class Parameter(msgspec.Struct, frozen=True):
     """One parameter of a fault. ``default`` None with ``required``: it must be given."""
 
@@ -75,6 +86,12 @@ class FaultInfo(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     parameters: tuple[Parameter, ...]
     legal: bool
+    example: specs.Fault
+    """With all defaults."""
+
+    def lacking(self, dialect: Dialect) -> str | None:
+        """None where the dialect can express the fault; else what it lacks."""
+        return lacking(self.example, dialect)
 
 
 def faults() -> tuple[FaultInfo, ...]:
@@ -84,6 +101,9 @@ def faults() -> tuple[FaultInfo, ...]:
         if spec is specs.Edited:
             listed += (_edit(kind, words) for kind, words in EDITS.items())
             continue
+        if spec is specs.Custom:
+            listed += (_foreign(name) for name in FOREIGN.names())
+            continue
         listed.append(
             FaultInfo(
                 kind=spec.__struct_config__.tag,
@@ -92,6 +112,7 @@ def faults() -> tuple[FaultInfo, ...]:
                 text=describe.text(spec),
                 parameters=parameters(spec),
                 legal=spec in LEGAL_KINDS,
+                example=spec(),
             )
         )
     return tuple(listed)
@@ -100,9 +121,33 @@ def faults() -> tuple[FaultInfo, ...]:
 def parameters(spec: type[specs.Spec]) -> tuple[Parameter, ...]:
     """The parameters that a scenario file can give, with their defaults. An edit's own name is not one of them."""
     fields = [field for field in msgspec.structs.fields(spec) if (spec, field.name) != (specs.Edited, "edit")]
-    return tuple(Parameter(field.name, None if field.required else field.default, field.required) for field in fields)
+    return tuple(
+        Parameter(field.name, None if field.required else describe.default_of(field), field.required)
+        for field in fields
+    )
 
 
 def _edit(kind: EditKind, words: str) -> FaultInfo:
     legal = kind in specs.LEGAL_EDITS
-    return FaultInfo(kind=kind, group="edit", title=words, text=words, parameters=parameters(specs.Edited), legal=legal)
+    return FaultInfo(
+        kind=kind,
+        group="edit",
+        title=words,
+        text=words,
+        parameters=parameters(specs.Edited),
+        legal=legal,
+        example=specs.Edited(edit=kind),
+    )
+
+
+def _foreign(name: str) -> FaultInfo:
+    words = " ".join((FOREIGN.get(name).__doc__ or "A fault of another package.").split())
+    return FaultInfo(
+        kind=name,
+        group="message",
+        title=words.split(". ")[0].rstrip(".") + ".",
+        text=words,
+        parameters=parameters(specs.Custom),
+        legal=False,
+        example=specs.Custom(name=name),
+    )
