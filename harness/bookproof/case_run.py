@@ -253,9 +253,9 @@ class _Running:
         patience = self.timing.poll
         while True:
             shown = await self._read(symbol)
-            if shown.claim == "live" and (shown.bids or shown.asks or self._empty(symbol, least)):
-                if self._matches(matcher, symbol, shown, least, exactly):
-                    return True
+            there = shown.claim == "live" and (shown.bids or shown.asks or self._empty(symbol, least))
+            if there and self._matches(matcher, symbol, shown, least, exactly):
+                return True
             left = deadline - trio.current_time()
             if left <= 0:
                 return False
@@ -403,9 +403,7 @@ def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
 def _self_check(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> list[Check]:
     """The ideal client, run on the very bytes, must hold the truth: if it does not, the harness is wrong."""
     altered = any(
-        isinstance(step, Inject | Oddity)
-        and isinstance(step.fault, specs.Edited)
-        and step.fault.edit in _ALTERING
+        isinstance(step, Inject | Oddity) and isinstance(step.fault, specs.Edited) and step.fault.edit in _ALTERING
         for step in running.case.scenario.script
     )
     if altered:

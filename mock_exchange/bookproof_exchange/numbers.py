@@ -47,4 +47,4 @@ _POWERS = tuple(10**n for n in range(40))
 
 
 def _power(n: int) -> int:
-    return _POWERS[n] if n < 40 else 10**n
+    return _POWERS[n] if n < 40 else int(10**n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -222,10 +223,8 @@ class IdealClient:
 
     async def send(self, frame: Frame) -> None:
         if self.socket is not None:
-            try:
+            with contextlib.suppress(ConnectionLost):  # the reader will notice
                 await self.socket.send(frame)
-            except ConnectionLost:
-                pass  # the reader will notice
 
     async def snapshot(self, symbol: str, generation: int) -> None:
         """Fetch a snapshot by REST and give it to the keeper; failures wait as long as the venue asks."""
@@ -271,9 +270,7 @@ class IdealClient:
         prices, sizes = keeper.instrument.price_decimals, keeper.instrument.size_decimals
 
         def rows(side: Side) -> tuple[tuple[str, ...], ...]:
-            return tuple(
-                (to_text(price, prices), to_text(size, sizes)) for price, size in keeper.book.levels(side)
-            )
+            return tuple((to_text(price, prices), to_text(size, sizes)) for price, size in keeper.book.levels(side))
 
         return BookShown(
             symbol=symbol,

@@ -144,7 +144,7 @@ async def fetch(connect: Connect, base: str, request: HttpRequest) -> HttpAnswer
         while True:
             event = connection.next_event()
             if event is h11.NEED_DATA:
-                connection.receive_data(await stream.receive_some(65536))
+                connection.receive_data(bytes(await stream.receive_some(65536)))
             elif isinstance(event, h11.Response):
                 status = event.status_code
                 answered = tuple((name.decode(), value.decode("latin-1")) for name, value in event.headers)

@@ -425,18 +425,42 @@ MUTANTS: Mapping[str, Mutant] = {
         ),
         _mutant("ignores-gap", "B", "a hole in the sequence is not noticed", IgnoresGap, ["S4", "S1"], "sequence"),
         _mutant("ignores-checksum", "B", "the checksum is never looked at", IgnoresChecksum, ["S4", "S1"], "checksum"),
-        _mutant("drops-buffer", "C", "updates buffered before the snapshot are thrown away", DropsBuffer, ["S1"], "rest"),
-        _mutant("takes-stale-snapshot", "C", "a snapshot older than the stream is taken", TakesStaleSnapshot, ["S1"], "rest"),
-        _mutant("applies-old-events", "C", "events older than the snapshot are applied", AppliesOldEvents, ["S1", "S2"], "rest"),
         _mutant(
-            "updates-before-snapshot", "C", "updates before the snapshot are shown", UpdatesBeforeSnapshot, ["S1"], "stream"
+            "drops-buffer", "C", "updates buffered before the snapshot are thrown away", DropsBuffer, ["S1"], "rest"
+        ),
+        _mutant(
+            "takes-stale-snapshot", "C", "a snapshot older than the stream is taken", TakesStaleSnapshot, ["S1"], "rest"
+        ),
+        _mutant(
+            "applies-old-events",
+            "C",
+            "events older than the snapshot are applied",
+            AppliesOldEvents,
+            ["S1", "S2"],
+            "rest",
+        ),
+        _mutant(
+            "updates-before-snapshot",
+            "C",
+            "updates before the snapshot are shown",
+            UpdatesBeforeSnapshot,
+            ["S1"],
+            "stream",
         ),
         _mutant("never-recovers", "D", "a broken book stays broken", NeverRecoversClient, ["E1"]),
-        _mutant("subscribes-twice", "D", "recovers without unsubscribing first", SubscribesTwice, ["E1", "E5"], "stream"),
+        _mutant(
+            "subscribes-twice", "D", "recovers without unsubscribing first", SubscribesTwice, ["E1", "E5"], "stream"
+        ),
         _mutant("storms", "D", "recovers at every update", StormsOnEveryUpdate, ["E5", "E6", "E2", "E1"]),
         _mutant("alarms-on-old", "E", "an old event counts as a gap", AlarmsOnOld, ["E6"], "overlap"),
         _mutant("alarms-on-unknown", "E", "an unknown message counts as a broken book", AlarmsOnUnknown, ["E6"]),
-        _mutant("alarms-on-absent-delete", "E", "deleting an absent level counts as a broken book", AlarmsOnAbsentDelete, ["E6"]),
+        _mutant(
+            "alarms-on-absent-delete",
+            "E",
+            "deleting an absent level counts as a broken book",
+            AlarmsOnAbsentDelete,
+            ["E6"],
+        ),
         _mutant("keeps-deleted", "F", "deleted levels stay", KeepsDeleted, ["S1"]),
         _mutant("adds-sizes", "F", "sizes are taken as differences", AddsSizes, ["S1"]),
         _mutant("no-truncation", "G", "levels pushed out of the window stay", NoTruncation, ["S1"], "windowed"),

@@ -102,9 +102,7 @@ class Exchange:
         self.lead = 0
         """Updates sent right after a subscription, where snapshots come by REST."""
         self._clock = clock
-        self._streams = {
-            symbol: TickStream(self.view, symbol, dialect.traits.batch, seed) for symbol in self.symbols
-        }
+        self._streams = {symbol: TickStream(self.view, symbol, dialect.traits.batch, seed) for symbol in self.symbols}
         self._turns = stream(seed, "turns")
         self._held: list[Callable[[], Iterator[Action]]] = []
         self._armed: list[Armed] = []
@@ -131,7 +129,14 @@ class Exchange:
         self.evidence.append(make(self._position, self._clock()))
 
     def note_struck(
-        self, armed: Armed, connection: int | None, *, symbol: str | None = None, first: int = 0, last: int = 0, note: str = ""
+        self,
+        armed: Armed,
+        connection: int | None,
+        *,
+        symbol: str | None = None,
+        first: int = 0,
+        last: int = 0,
+        note: str = "",
     ) -> None:
         armed.struck += 1
         kind = specs.kind_of(armed.spec)
@@ -394,7 +399,9 @@ class Exchange:
         else:
             yield from self._deliver(connection, [Delivery(message) for message in reply.messages])
         if reply.hangup is not None:
-            yield from self._hang_up(connection, HangUp(connection.number, "close", reply.hangup.code, reply.hangup.reason))
+            yield from self._hang_up(
+                connection, HangUp(connection.number, "close", reply.hangup.code, reply.hangup.reason)
+            )
             return
         for feed in reply.snapshots:
             early = self._take(specs.EarlyUpdates) if feed.channel == "book" else None
@@ -557,9 +564,7 @@ class Exchange:
             half = None
             if spec.how == "mid-frame":
                 half = self._half(connection)
-            yield from self._hang_up(
-                connection, HangUp(connection.number, spec.how, spec.code, spec.reason, half)
-            )
+            yield from self._hang_up(connection, HangUp(connection.number, spec.how, spec.code, spec.reason, half))
         self.skip(spec.away)
 
     def _half(self, connection: Connection) -> Frame:
@@ -638,7 +643,9 @@ class Exchange:
                 )
         yield from self._deliver(connection, deliveries)
 
-    def _deliver(self, connection: Connection, deliveries: Iterable[Delivery], *, timer: bool = False) -> Iterator[Action]:
+    def _deliver(
+        self, connection: Connection, deliveries: Iterable[Delivery], *, timer: bool = False
+    ) -> Iterator[Action]:
         frames: list[Frame] = []
         for delivery in deliveries:
             if not connection.open:

@@ -98,9 +98,7 @@ def play(exchange: Exchange, timing: Timing) -> Play:
                 for symbol in exchange.symbols:
                     exchange.whole(symbol)
             case Send(count=count, shape=shape, symbol=ordinal, mode=mode):
-                yield from _perform(
-                    exchange.advance(count, symbol=_symbol(exchange, ordinal), shape=shape, mode=mode)
-                )
+                yield from _perform(exchange.advance(count, symbol=_symbol(exchange, ordinal), shape=shape, mode=mode))
             case Inject(fault=fault) | Oddity(fault=fault):
                 faults += 1
                 actions = exchange.arm(faults, fault, legal=isinstance(step, Oddity))
@@ -241,9 +239,7 @@ def _happened(exchange: Exchange, what: str) -> Callable[[], bool]:
 
 def _waited(exchange: Exchange, place: int, what: str, came: bool, limit: float) -> None:
     exchange.record(
-        lambda position, at: evidence.Waited(
-            position=position, at=at, place=place, what=what, came=came, limit=limit
-        )
+        lambda position, at: evidence.Waited(position=position, at=at, place=place, what=what, came=came, limit=limit)
     )
 
 
