@@ -1,18 +1,27 @@
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench selftest clean
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+BIN := .venv/bin
+DEMO := .venv-demo
+DEMO_DIALECT ?= binance-spot
 
 help:
-	@echo "make demo   drive a real client against the mock exchange and open a report"
-	@echo "make test   run the whole test suite"
-	@echo "make lint   ruff and mypy"
-	@echo "make bench  the benchmarks"
+	@echo "make demo      a real client from PyPI against the mock exchange, with a report"
+	@echo "make test      the whole test suite"
+	@echo "make lint      ruff and mypy"
+	@echo "make bench     the benchmarks"
+	@echo "make selftest  ideal clients pass, mutants are caught"
 
 $(BIN)/.installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+# the client under test lives in an environment of its own, as it would in its project
+$(DEMO)/.installed: pyproject.toml examples/ccxt_python/requirements.txt
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(DEMO)/bin/python -m pip install --quiet -e . -r examples/ccxt_python/requirements.txt
 	@touch $@
 
 test: $(BIN)/.installed
@@ -21,10 +30,16 @@ test: $(BIN)/.installed
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy harness mock_exchange tests
+	$(BIN)/mypy
+
+demo: $(BIN)/.installed $(DEMO)/.installed
+	@bash examples/demo.sh $(BIN) $(DEMO) $(DEMO_DIALECT)
 
 bench: $(BIN)/.installed
 	$(BIN)/python bench/run.py
 
+selftest: $(BIN)/.installed
+	$(BIN)/bookproof selftest
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis bookproof-report
