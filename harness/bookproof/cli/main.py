@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
 
 import click
 
@@ -56,8 +55,9 @@ def main(args: list[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    """As Ctrl-C: trio delivers that one at a safe moment."""
+    signal.raise_signal(signal.SIGINT)
 
 
 def _status(error: BaseException) -> int:
