@@ -172,6 +172,20 @@ async def _run_all(
             finish(case, run)
 
 
+async def run_alone(
+    case: Case, driver: Driver | None, factory: DriverFactory, venue: Venue, timing: Timing, *, again: bool = True
+) -> tuple[Driver | None, CaseRun]:
+    """One case outside a suite, judged as in one: on the driver given, or on a new one, and (``again``), where it did
+    not pass, once more in a fresh process. Returns the driver for the next case, where there is one."""
+    driver, run = await _attempt(case, driver, factory, venue, timing)
+    if again and _worth_a_second_run(run.result):
+        if driver is not None:
+            await driver.close()
+        driver, second = await _attempt(case, None, factory, venue, timing)
+        run = _merged(run, second)
+    return driver, run
+
+
 async def _attempt(
     case: Case, driver: Driver | None, factory: DriverFactory, venue: Venue, timing: Timing
 ) -> tuple[Driver | None, CaseRun]:

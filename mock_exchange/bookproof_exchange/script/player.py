@@ -82,58 +82,71 @@ MOST_TRICKLE = 400
 
 def play(exchange: Exchange, timing: Timing) -> Play:
     """The whole script. Returns True if every step came to its end, False where one was given up."""
-    scenario = exchange.scenario
+    script = exchange.scenario.script
     faults = 0
-    for place, step in enumerate(scenario.script, start=1):
-        name = _step_name(step)
-        exchange.record(lambda position, at: evidence.Step(position=position, at=at, place=place, step=name))  # noqa: B023
-        exchange.hold_on_strike = _probe_follows(scenario.script[place:])
-        match step:
-            case Sync(lead=lead):
-                exchange.lead = lead
-                came = yield from _sync(exchange, timing)
-                _waited(exchange, place, "sync", came, timing.sync)
-                if not came:
-                    return False
-                for symbol in exchange.symbols:
-                    exchange.whole(symbol)
-            case Send(count=count, shape=shape, symbol=ordinal, mode=mode):
-                yield from _perform(exchange.advance(count, symbol=_symbol(exchange, ordinal), shape=shape, mode=mode))
-            case Inject(fault=fault) | Oddity(fault=fault):
-                faults += 1
-                actions = exchange.arm(faults, fault, legal=isinstance(step, Oddity))
-                yield from _perform(actions)
-            case Read(symbol=ordinal):
-                yield from _barrier(exchange, timing)
-                yield ReadNow(_symbol(exchange, ordinal))
-            case Hold():
-                exchange.hold()
-            case Probe():
-                yield from _barrier(exchange, timing)
-                for symbol in exchange.symbols:
-                    yield ReadNow(symbol)
-                exchange.hold_on_strike = False
-                yield from _perform(exchange.release())
-            case Converge(during=during, limit=limit_name):
-                limit = timing.converge if limit_name == "converge" else timing.sync
-                came = yield from _converge(exchange, timing, during, limit)
-                _waited(exchange, place, "converge", came, limit)
-                if not came:
-                    return False
-            case Settle():
-                came = yield from _settle(exchange, timing)
-                _waited(exchange, place, "settle", came, timing.settle)
-                if not came:
-                    return False
-            case Lift():
-                yield from _perform(exchange.lift())
-            case Quiet(seconds=seconds):
-                yield Pause(seconds * timing.factor)
-            case Await(what=what, limit=seconds_or_none):
-                limit = timing.request if seconds_or_none is None else seconds_or_none
-                came = yield Until(what, _happened(exchange, what), limit)
-                _waited(exchange, place, what, came, limit)
+    for place, step in enumerate(script, start=1):
+        if isinstance(step, Inject | Oddity):
+            faults += 1
+        watched = _probe_follows(script[place:])
+        if not (yield from play_step(exchange, timing, step, place=place, fault=faults, watched=watched)):
+            return False
     yield from _perform(exchange.finish())
+    return True
+
+
+def play_step(
+    exchange: Exchange, timing: Timing, step: Step, *, place: int, fault: int, watched: bool = False
+) -> Play:
+    """One step, the ``place``-th. Returns False where the script has to be given up.
+
+    ``fault``: the number of the fault that the step arms. ``watched``: the client is observed before it recovers from
+    the faults that strike from now on."""
+    name = _step_name(step)
+    exchange.record(lambda position, at: evidence.Step(position=position, at=at, place=place, step=name))
+    exchange.hold_on_strike = watched
+    match step:
+        case Sync(lead=lead):
+            exchange.lead = lead
+            came = yield from _sync(exchange, timing)
+            _waited(exchange, place, "sync", came, timing.sync)
+            if not came:
+                return False
+            for symbol in exchange.symbols:
+                exchange.whole(symbol)
+        case Send(count=count, shape=shape, symbol=ordinal, mode=mode):
+            yield from _perform(exchange.advance(count, symbol=_symbol(exchange, ordinal), shape=shape, mode=mode))
+        case Inject(fault=spec) | Oddity(fault=spec):
+            yield from _perform(exchange.arm(fault, spec, legal=isinstance(step, Oddity)))
+        case Read(symbol=ordinal):
+            yield from _barrier(exchange, timing)
+            yield ReadNow(_symbol(exchange, ordinal))
+        case Hold():
+            exchange.hold()
+        case Probe():
+            yield from _barrier(exchange, timing)
+            for symbol in exchange.symbols:
+                yield ReadNow(symbol)
+            exchange.hold_on_strike = False
+            yield from _perform(exchange.release())
+        case Converge(during=during, limit=limit_name):
+            limit = timing.converge if limit_name == "converge" else timing.sync
+            came = yield from _converge(exchange, timing, during, limit)
+            _waited(exchange, place, "converge", came, limit)
+            if not came:
+                return False
+        case Settle():
+            came = yield from _settle(exchange, timing)
+            _waited(exchange, place, "settle", came, timing.settle)
+            if not came:
+                return False
+        case Lift():
+            yield from _perform(exchange.lift())
+        case Quiet(seconds=seconds):
+            yield Pause(seconds * timing.factor)
+        case Await(what=what, limit=seconds_or_none):
+            limit = timing.request if seconds_or_none is None else seconds_or_none
+            came = yield Until(what, _happened(exchange, what), limit)
+            _waited(exchange, place, what, came, limit)
     return True
 
 
