@@ -130,7 +130,10 @@ def test_greedy_monotonicity_is_exact(data: st.DataObject) -> None:
         for assignment in itertools.product(*options)
     )
     walk = Walk(found)
-    steps = [walk.step(versions, position) for position, versions in observations]
+    steps = []
+    for (position, versions), option in zip(observations, options, strict=True):
+        steps.append(walk.step(versions, position))
+        assert (walk.at, walk.index) in option
     assert None not in steps
     assert all(steps) == possible
 
