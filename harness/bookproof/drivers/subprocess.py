@@ -98,6 +98,11 @@ def command_words(command: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(words)
 
 
+def check_command(command: str | Sequence[str], *, cwd: str | os.PathLike[str] | None = None) -> None:
+    """UsageError, as the factory would raise it, where the command certainly cannot be run. Runs nothing."""
+    _check_command(command_words(command)[0], cwd, os.environ.get("PATH"))
+
+
 def describe_exit(returncode: int) -> str:
     """ "exit status 1", "signal SIGSEGV"."""
     if returncode >= 0:
