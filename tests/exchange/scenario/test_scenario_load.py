@@ -14,7 +14,7 @@ from bookproof_exchange.errors import UsageError
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market.events import Shape
 from bookproof_exchange.scenario import model
-from bookproof_exchange.scenario.load import catalogue, load, load_with_places, loads, loads_with_places
+from bookproof_exchange.scenario.load import catalogue, load, loads, loads_with_places
 from bookproof_exchange.scenario.problems import Problem, ScenarioError
 
 HEAD = "id: x\ntitle: t\npurpose: p\nrules: [r]\n"
@@ -422,4 +422,3 @@ def test_the_files_of_the_catalogue_lie_where_their_ids_say() -> None:
     for loaded in catalogue(root):
         name = loaded.scenario.id.removeprefix("book/")
         assert Path(loaded.path) == root / f"{name}.scenario.yaml"
-        assert load_with_places(loaded.path) == loaded

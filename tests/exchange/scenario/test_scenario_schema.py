@@ -60,7 +60,7 @@ def test_the_catalogue_is_valid() -> None:
         VALIDATOR.validate(plain(path.read_text(encoding="utf-8")))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(SCENARIOS)
 def test_what_the_loader_accepts_the_schema_accepts(scenario: model.Scenario) -> None:
     VALIDATOR.validate(plain(write(scenario)))

@@ -13,13 +13,13 @@ from bookproof_exchange.scenario.load import catalogue, loads
 from bookproof_exchange.scenario.write import write
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(SCENARIOS)
 def test_what_was_written_loads_to_the_same_value(scenario: model.Scenario) -> None:
     assert loads(write(scenario)) == scenario
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(TEXTS)
 def test_any_text_survives(text: str) -> None:
     scenario = model.Scenario(id=text, title=text, purpose=text, rules=(text,), script=(model.Sync(),), tags=(text,))
