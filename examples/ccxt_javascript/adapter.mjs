@@ -126,7 +126,7 @@ const origin = (url) => url.split('/').slice(0, 3).join('/');
 function redirect(urls, ws, rest) {
     for (const [name, url] of Object.entries(urls)) {
         if (typeof url === 'object') redirect(url, ws, rest);
-        else urls[name] = (url.startsWith('ws') ? ws : rest) + '/' + url.split('/').slice(3).join('/');
+        else urls[name] = (url.startsWith('ws') ? ws : rest) + url.slice(origin(url).length);
     }
 }
 

@@ -1,4 +1,4 @@
-"""Lets Bookproof drive ccxt (ccxt.pro), unmodified: ``watch_order_book`` and ``watch_trades`` in loops, as its users write them.
+"""Lets Bookproof drive ccxt (ccxt.pro), unmodified: ``watch_order_book`` and ``watch_trades`` in loops, as users write them.
 
     python adapter.py                                              # ccxt's own defaults
     python adapter.py --config '{"options": {"watchOrderBook": {"checksum": true}}}'
@@ -33,8 +33,8 @@ class Venue(NamedTuple):
     """Levels a side that ccxt keeps if it is not asked for a number; None: all."""
     fetch_markets: dict[str, Any]
     nonce_is_version: bool = True
-    """The book's ``nonce`` is the venue's sequence number of the last update. ccxt promises only that it grows; for MEXC it is
-    the number with which the last message begins."""
+    """The book's ``nonce`` is the venue's sequence number of the last update. ccxt promises only that it grows; for MEXC
+    it is the number with which the last message begins."""
 
 
 VENUES = {
@@ -47,7 +47,7 @@ VENUES = {
 class CcxtAdapter(AsyncioAdapter):
     name = "ccxt"
     version = ccxt.__version__
-    dialects = list(VENUES)
+    dialects = tuple(VENUES)
     channels = ("book", "trades")
     pushes = True
     numbers = "float"
@@ -66,6 +66,7 @@ class CcxtAdapter(AsyncioAdapter):
         redirect(self.exchange.urls["api"], origin(start.ws_url), origin(start.rest_url))
         self.depth_shown = venue.depth if start.depth is None else start.depth
         self.books: dict[str, Any] = {}
+        self.stopping = False
         self.with_version = venue.nonce_is_version
         for symbol in start.symbols:
             if "book" in start.channels:
@@ -88,7 +89,10 @@ class CcxtAdapter(AsyncioAdapter):
             try:
                 await self.exchange.load_markets()
                 shown = await watch(self.unified(symbol))
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                # ccxt cancels the calls of other symbols where it closes a connection
+                if isinstance(error, asyncio.CancelledError) and self.stopping:
+                    raise
                 failed(symbol)
                 self.error(error, symbol=symbol)
                 await asyncio.sleep(0.0 if failures == 0 else min(0.25 * 2**failures, PAUSE_MOST))
@@ -128,6 +132,7 @@ class CcxtAdapter(AsyncioAdapter):
         )
 
     async def stop(self) -> None:
+        self.stopping = True
         await self.exchange.close()
 
 
