@@ -183,12 +183,20 @@ class Exchange:
                 break
             steered = self._streams[symbol].steered
             visible = self._tick(symbol, actions)
-            if visible or steered or not self.subscribed(symbol):
+            if visible or steered or not self._listened(symbol):
                 sent += 1
             for other in self.symbols:
                 if other != symbol and self._turns.random() < 0.5:
                     self._tick(other, actions)
         return _joined(actions, mode)
+
+    def _listened(self, symbol: str) -> bool:
+        """Whether some connection would be sent a visible update of the symbol's book."""
+        return any(
+            feed.symbol == symbol and feed.channel == "book" and feed not in connection.pending
+            for connection in self.open_connections()
+            for feed in self._feeds(connection)
+        )
 
     def skip(self, count: int, *, symbols: Sequence[str] | None = None, vanish: bool = True) -> list[Action]:
         """The book moves while nobody is told. ``vanish``: levels near the touch disappear on both sides."""
@@ -205,7 +213,7 @@ class Exchange:
         times = getattr(spec, "times", 1)
         armed = Armed(number, spec, legal, times)
         match spec:
-            case specs.Drop() | specs.Duplicate() | specs.Swap() | specs.Delay() | specs.Edited():
+            case specs.OnUpdates():
                 self._armed.append(armed)
                 self._arm_message_fault(armed, spec)
                 return []
@@ -241,9 +249,12 @@ class Exchange:
     def release(self) -> list[Action]:
         self.holding = False
         actions: list[Action] = []
+        admitted: list[Action] = []
         while self._held and not self.holding:
-            actions.extend(self._held.pop(0)())
-        return actions
+            for action in self._held.pop(0)():
+                (admitted if isinstance(action, Admit) else actions).append(action)
+        # A handshake comes last: what it sets off is recorded, and written, in the middle of performing it.
+        return actions + admitted
 
     def whole(self, symbol: str) -> None:
         """The client has recovered: the faulted levels may move again."""
@@ -313,6 +324,8 @@ class Exchange:
 
     def received(self, connection: int, frame: Frame) -> Sequence[Action]:
         state = self.connections[connection]
+        if not state.open:
+            return []
         assert state.session is not None
         refusing = self._take(specs.RefuseSubscribe) if self._subscribes(state, frame) else None
         if refusing is not None:
@@ -333,9 +346,13 @@ class Exchange:
         return list(self._reply(state, reply))
 
     def ponged(self, connection: int, payload: bytes) -> Sequence[Action]:
-        asked = self._asked.pop(payload, None)
-        if asked is not None:
+        asked = self._asked.get(payload)
+        if asked is not None and asked[0] == connection:
             covers = asked[1]
+            # whoever has answered one ping owes no answer to those before it (RFC 6455, 5.5.3)
+            for earlier, (number, before) in list(self._asked.items()):
+                if number == connection and before <= covers:
+                    del self._asked[earlier]
             self.record(
                 lambda position, at: evidence.Barrier(position=position, at=at, connection=connection, covers=covers)
             )
@@ -376,6 +393,7 @@ class Exchange:
         for intent in reply.intents:
             if isinstance(intent, Unsubscribed):
                 connection.lines.pop(intent.feed, None)
+                connection.queue = [kept for kept in connection.queue if kept[0].message.feed != intent.feed]
                 connection.strikes_seen.pop(intent.feed, None)
                 self._ready.discard((connection.number, intent.feed))
         if self.holding and _recovers(reply.intents):
@@ -512,6 +530,8 @@ class Exchange:
                 shapes = [shape] * (2 if later else 1)
             case specs.Swap() | specs.Delay():
                 shapes = [shape] * 2
+            case specs.Custom():
+                shapes = [shape]
         self._streams[symbol].steer(*shapes)
         if not armed.legal:
             self._protecting[symbol] = (set(), False)
@@ -626,6 +646,15 @@ class Exchange:
             self.view.truth(tick.symbol).protect(levels)
             self._protecting[tick.symbol] = (levels, True)
 
+    def _rest(self, struck: Tick) -> None:
+        """The levels of the update that was struck, too: it need not be the one that was steered (a window may not have
+        shown that one)."""
+        if struck.symbol in self._protecting:
+            levels, done = self._protecting[struck.symbol]
+            levels |= touched(self.view, struck)
+            if done:
+                self.view.truth(struck.symbol).protect(levels)
+
     def _through(self, connection: Connection, deliveries: Sequence[Delivery]) -> Iterator[Action]:
         """Send what came out of a message line; record the strikes that it made."""
         for feed, line in connection.lines.items():
@@ -641,6 +670,8 @@ class Exchange:
                     last=strike.message.last,
                     note=strike.note,
                 )
+                if not armed.legal:
+                    self._rest(Tick(feed.symbol, strike.message.first, strike.message.last))
         yield from self._deliver(connection, deliveries)
 
     def _deliver(
