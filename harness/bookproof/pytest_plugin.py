@@ -112,7 +112,7 @@ def pytest_runtest_makereport(
     outcome = getattr(item, "bookproof_outcome", None)
     if outcome is not None and call.when == "call":
         # a plain value: it travels with the report from an xdist worker to the controller
-        report.bookproof = outcome
+        report.__dict__["bookproof"] = outcome
     return report
 
 

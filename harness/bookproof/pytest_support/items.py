@@ -108,7 +108,9 @@ class _File(pytest.File):
         super().__init__(**kw)
         self.run = run
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    def repr_failure(  # type: ignore[override]  # pytest's own two signatures differ
+        self, excinfo: pytest.ExceptionInfo[BaseException]
+    ) -> Any:
         """Words, with file, line and column; no traceback."""
         error = excinfo.value
         match error:

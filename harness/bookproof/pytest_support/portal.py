@@ -3,7 +3,9 @@ client process can live from one test to the next."""
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import operator
 import queue
 import threading
 from collections.abc import Awaitable, Callable
@@ -11,9 +13,12 @@ from typing import Any, TypeVar
 
 import trio
 
-from bookproof_exchange.errors import HarnessError
+from bookproof_exchange.errors import HarnessError, UsageError
 
 T = TypeVar("T")
+
+#: A test's author sees the test: our own frames only where we are wrong.
+__tracebackhide__ = operator.methodcaller("errisinstance", (UsageError, AssertionError))
 
 #: Seconds for a cancelled call to come to its end, and for the loop to end: what is shielded in them has limits.
 _PATIENCE = 15.0
@@ -74,7 +79,7 @@ class Portal:
             self._waiting.add(inbox)
         try:
             token.run_sync_soon(self._spawn, function, args, inbox, scope)
-            return self._wait(inbox)
+            done = self._wait(inbox)
         except trio.RunFinishedError:
             raise HarnessError("the harness's event loop has ended") from None
         except BaseException:
@@ -83,13 +88,8 @@ class Portal:
         finally:
             with self._lock:
                 self._waiting.discard(inbox)
-
-    def start_soon(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
-        """Run an async function in the loop until it ends or the portal is closed. It must not raise."""
-        self._start()
-        assert self._token is not None
-        assert self._nursery is not None
-        self._token.run_sync_soon(self._nursery.start_soon, function, *args)
+        result: T = done.unwrap()
+        return result
 
     def close(self) -> None:
         """End the loop; does nothing where none runs."""
@@ -97,19 +97,17 @@ class Portal:
         self._thread = self._token = self._nursery = None
         if thread is None or token is None or nursery is None:
             return
-        try:
+        with contextlib.suppress(trio.RunFinishedError):
             token.run_sync_soon(nursery.cancel_scope.cancel)
-        except trio.RunFinishedError:
-            pass
         thread.join(_PATIENCE)
 
     # --- the calling thread ------------------------------------------------------------------------------------------
 
-    def _wait(self, inbox: _Inbox) -> Any:
+    def _wait(self, inbox: _Inbox) -> _Done:
         while True:
             message = inbox.get()
-            if not isinstance(message, _Ask):
-                return message.unwrap()
+            if isinstance(message, _Done):
+                return message
             message.perform()
             assert self._token is not None
             self._token.run_sync_soon(message.done.set)
