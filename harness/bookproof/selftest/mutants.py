@@ -47,7 +47,7 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
                 return traits.sequence
             case "overlap":
                 # only where the venue's own words say that an old event is to be ignored
-                return "old-event-ignored" in dialect.rules and dialect.rules["old-event-ignored"].level == "MUST"
+                return "overlap-accepted" in dialect.rules
             case "checksum":
                 return traits.checksum
             case "windowed":
