@@ -35,7 +35,7 @@ from bookproof_exchange import evidence
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.errors import AdapterError, HarnessError
 from bookproof_exchange.faults import specs
-from bookproof_exchange.scenario.model import Inject, Oddity
+from bookproof_exchange.scenario.model import Await, Inject, Oddity
 from bookproof_exchange.script.actions import Action
 from bookproof_exchange.script.exchange import Exchange
 from bookproof_exchange.script.player import Pause, Perform, ReadNow, Shows, Until, Wait, play
@@ -189,13 +189,14 @@ class _Running:
             if isinstance(started, Unsupported):
                 self.unsupported = started.reason
             else:
-                self.depth_shown = started.depth_shown
+                self.depth_shown = self._reference.depth_shown = started.depth_shown
                 for symbol, instrument in self.exchange.view.instruments.items():
                     self.matchers[symbol] = Matcher(
                         self.exchange.view.truth(symbol),
                         instrument,
                         self._compare_depth(),
                         self.driver.info.numbers,
+                        sort=self.driver.info.sorted_by_adapter,
                     )
                 await self._play(server)
                 await self.driver.stop()
@@ -397,6 +398,9 @@ def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
         if running.dialect.traits.sequence
         else {},
         faults_armed=sum(isinstance(step, Inject | Oddity) for step in scenario.script),
+        await_levels={
+            place: step.level for place, step in enumerate(scenario.script, start=1) if isinstance(step, Await)
+        },
     )
 
 

@@ -92,7 +92,10 @@ class _Follower:
             self.broken = Break(position, reason, self.index if index is None else index)
 
     def _show(self, position: int) -> None:
-        self.states.append(Admissible(position, self.index, self.book.fingerprint(), self._true()))
+        true = self._true()
+        shown = self.reference.depth_shown
+        cut = None if true or shown is None else self.book.fingerprint(shown)
+        self.states.append(Admissible(position, self.index, self.book.fingerprint(), true, cut))
 
     def _true(self) -> bool:
         truth = self.reference.truths[self.symbol]
@@ -132,6 +135,8 @@ class Reference:
         self.dialect = dialect
         self.truths = truths
         self.instruments = instruments
+        self.depth_shown: int | None = None
+        """Levels a side that the client keeps, once it has said so."""
         self._feeds: dict[tuple[int, str], _Feed] = {}
         self._rest: dict[str, list[tuple[int, BookSnapshot, int, Region]]] = {symbol: [] for symbol in instruments}
         self._finished: list[_Follower] = []
