@@ -59,6 +59,7 @@ class Connection:
     costs one waiting task, and a slow reader stops nobody else."""
 
     __slots__ = (
+        "_broken",
         "_by_us",
         "_early",
         "_ended",
@@ -97,6 +98,7 @@ class Connection:
         self._by_us: HangUp | None = None
         self._reported = False
         self._ended = False
+        self._broken = False
         self._parts: list[bytes] = []
         self._text = False
         self._writing = False
@@ -157,10 +159,11 @@ class Connection:
             if before < len(self.outbox) > _BACKLOG:
                 self._room = trio.Event()
                 await self._room.wait()
-        if self._state == "open" or self._state == "held":
-            # The peer left without a close frame: whatever is still unsent has no reader.
+        if self._state == "open" or self._state == "held" or self._broken:
+            # The peer left without a close frame: whatever is still unsent has no reader. If a write met the reset
+            # first, the kernel shows the reader a mere end.
             self._lost()
-            self._gone("eof")
+            self._gone("reset" if self._broken else "eof")
         elif self._by_us is not None:
             self._gone("eof")
 
@@ -396,6 +399,7 @@ class Connection:
         try:
             taken = self.wire.try_send(data)
         except GONE:
+            self._broken = True
             self._lost()
             self._writing = False
             return 0
@@ -439,6 +443,7 @@ class Connection:
                 if self._state == "ending":
                     self._limit()
         except GONE:
+            self._broken = True
             self._lost()
         finally:
             self._idle()
