@@ -273,12 +273,12 @@ class _Running:
 
     def _matches(self, matcher: Matcher, symbol: str, shown: BookShown, least: int, exactly: bool) -> bool:
         bids, asks = shown.bids, shown.asks
-        cursor = self.exchange.view.index(symbol)
+        high = self.exchange.newest(symbol)
         for region in self._regions(symbol):
             if exactly:
                 if matcher.equals(bids, asks, least, region):
                     return True
-            elif matcher.match(bids, asks, at_least=least, at_most=cursor, region=region) is not None:
+            elif matcher.match(bids, asks, at_least=least, at_most=high, region=region) is not None:
                 return True
         return False
 

@@ -68,6 +68,8 @@ class Connection:
         self.request = request
         self.session: Session | None = None
         self.open = False
+        self.waiting = True
+        """Its handshake is not complete yet."""
         self.muted = False
         self.pending: set[Feed] = set()
         """Subscribed, but acknowledgement or snapshot still held back: gets no updates."""
@@ -110,6 +112,10 @@ class Exchange:
         """Stalls, each with the connections that it concerns: a new connection is not stalled."""
         self._protecting: dict[str, tuple[set[tuple[Side, int]], bool]] = {}
         self._refusals = 0
+        self._ahead: dict[str, int] = {}
+        """By symbol: the newest version that a REST snapshot showed."""
+        self.deaf: set[int] = set()
+        """Connections that left a barrier unanswered; a pong makes them good again."""
         self._pings = 0
         self._asked: dict[bytes, tuple[int, int]] = {}
         self._position = 0
@@ -168,6 +174,18 @@ class Exchange:
             for connection in self.open_connections()
             for feed in self._feeds(connection)
         )
+
+    def newest(self, symbol: str) -> int:
+        """The newest version that a client can know: the cursor's, or that of a REST snapshot ahead of it."""
+        return max(self.view.index(symbol), self._ahead.get(symbol, 0))
+
+    def catch_up(self) -> list[Action]:
+        """Send updates until the stream is where the newest REST snapshot was."""
+        actions: list[Action] = []
+        for symbol in self.symbols:
+            while self.view.index(symbol) < self.newest(symbol):
+                actions.extend(self.advance(symbol=symbol))
+        return _joined(actions, "burst")
 
     def advance(
         self, count: int = 1, *, symbol: str | None = None, shape: Shape | None = None, mode: SendMode = "burst"
@@ -285,6 +303,15 @@ class Exchange:
         """Connections with an unanswered barrier."""
         return {number for number, _ in self._asked.values() if self.connections[number].open}
 
+    @property
+    def waiting_handshakes(self) -> int:
+        """How many clients are kept waiting at the door."""
+        return sum(connection.waiting for connection in self.connections.values())
+
+    def asks_for_book(self, request: HttpRequest) -> bool:
+        """Whether an HTTP request is for a REST snapshot."""
+        return self.dialect.rest(request, self.view).snapshot is not None
+
     def beat(self, connection: Connection) -> list[Action]:
         """The venue's own heartbeat on one connection (timer lane)."""
         if connection.session is None or not connection.open:
@@ -310,6 +337,7 @@ class Exchange:
     def opened(self, connection: int) -> Sequence[Action]:
         state = self.connections[connection]
         state.open = True
+        state.waiting = False
         state.session = self.dialect.session(state.request, self.view)
         path = state.request.path
         if state.request.query:
@@ -349,6 +377,7 @@ class Exchange:
         asked = self._asked.get(payload)
         if asked is not None and asked[0] == connection:
             covers = asked[1]
+            self.deaf.discard(connection)
             # whoever has answered one ping owes no answer to those before it (RFC 6455, 5.5.3)
             for earlier, (number, before) in list(self._asked.items()):
                 if number == connection and before <= covers:
@@ -365,15 +394,17 @@ class Exchange:
         self, connection: int, by: Literal["client", "exchange"], code: int | None, how: str
     ) -> Sequence[Action]:
         state = self.connections.get(connection)
-        if state is None or not state.open:
+        if state is None:
             return []
-        self._gone(state, by, code, how)
+        state.waiting = False
+        if state.open:
+            self._gone(state, by, code, how)
         return []
 
     def requested(self, number: int, request: HttpRequest) -> Sequence[Action]:
         self.record(lambda position, at: evidence.Asked(position=position, at=at, number=number, request=request))
         asked = self._position
-        if self.holding and self.dialect.rest(request, self.view).snapshot is not None:
+        if self.holding and self.asks_for_book(request):
             self._held.append(lambda: self._answer(number, asked, request))
             return []
         return list(self._answer(number, asked, request))
@@ -479,6 +510,9 @@ class Exchange:
                 self.note_struck(slow, None, symbol=symbol)
                 yield from self.advance(slow.spec.messages, symbol=symbol)
         sent = answer
+        if answer is not None and answer.snapshot is not None:
+            shown = answer.snapshot
+            self._ahead[shown.symbol] = max(shown.index, self._ahead.get(shown.symbol, 0))
         self.record(
             lambda position, at: evidence.Rest(
                 position=position, at=at, asked=asked, number=number, request=request, answer=sent, faults=faults

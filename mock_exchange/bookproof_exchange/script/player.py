@@ -76,7 +76,7 @@ class Pause(msgspec.Struct, frozen=True):
 Wait = Perform | Until | ReadNow | Shows | Pause
 Play = Generator[Wait, bool, bool]
 
-#: How many updates the stream may flow, at most, while a client starts up or recovers.
+#: How many updates flow quickly while a client starts up or recovers; after that they come one by one.
 MOST_TRICKLE = 400
 
 
@@ -94,16 +94,15 @@ def play(exchange: Exchange, timing: Timing) -> Play:
     return True
 
 
-def play_step(
-    exchange: Exchange, timing: Timing, step: Step, *, place: int, fault: int, watched: bool = False
-) -> Play:
+def play_step(exchange: Exchange, timing: Timing, step: Step, *, place: int, fault: int, watched: bool = False) -> Play:
     """One step, the ``place``-th. Returns False where the script has to be given up.
 
     ``fault``: the number of the fault that the step arms. ``watched``: the client is observed before it recovers from
     the faults that strike from now on."""
     name = _step_name(step)
     exchange.record(lambda position, at: evidence.Step(position=position, at=at, place=place, step=name))
-    exchange.hold_on_strike = watched
+    # a step that waits for the recovery itself must not keep it back, whatever strikes meanwhile
+    exchange.hold_on_strike = watched and not isinstance(step, Sync | Converge | Settle)
     match step:
         case Sync(lead=lead):
             exchange.lead = lead
@@ -191,11 +190,14 @@ def _follow(exchange: Exchange, timing: Timing, limit: float) -> Play:
             flowed += flow
             flow = min(flow * 2, 16)
         else:
-            patience = max(patience, timing.poll_most)
+            # A client that starts this late still needs updates after its snapshot; few, so that it catches up.
+            patience = timing.trickle * 10
+            yield from _perform(exchange.advance(1))
 
 
 def _settle(exchange: Exchange, timing: Timing) -> Play:
     yield from _perform(exchange.release())
+    yield from _perform(exchange.catch_up())
     yield from _barrier(exchange, timing)
     for symbol in exchange.symbols:
         if not (yield Shows(symbol, exchange.view.index(symbol), True, timing.settle)):
@@ -206,13 +208,15 @@ def _settle(exchange: Exchange, timing: Timing) -> Play:
 def _barrier(exchange: Exchange, timing: Timing) -> Generator[Wait, bool, None]:
     """Prove that every open connection has read all that was sent. A client that answers no pings is not waited for twice."""
     actions: list[Action] = []
+    asked: set[int] = set()
     for connection in exchange.open_connections():
         if not connection.muted:
             actions.extend(exchange.ping(connection))
-    if not actions:
-        return
+            asked.add(connection.number)
     yield from _perform(actions)
-    yield Until("barrier", lambda: not exchange.outstanding(), timing.barrier)
+    asked -= exchange.deaf
+    if asked and not (yield Until("barrier", lambda: not asked & exchange.outstanding(), timing.barrier)):
+        exchange.deaf |= asked & exchange.outstanding()
 
 
 def _perform(actions: Sequence[Action]) -> Generator[Wait, bool, None]:
@@ -228,20 +232,23 @@ def _happened(exchange: Exchange, what: str) -> Callable[[], bool]:
     )
 
     def happened() -> bool:
+        if what == "reconnect" and exchange.waiting_handshakes:
+            return True  # it came; that it is held back is not the client's doing
         for record in reversed(exchange.evidence):
             if record.position <= since:
                 return False
             match what, record:
                 case "reconnect", evidence.Opened():
                     return True
+                case "snapshot-request", evidence.Asked(request=request) if exchange.asks_for_book(request):
+                    return True
+                case "snapshot-request", evidence.Rest(faults=faults) if faults:
+                    return True  # the strike was its own
                 case "subscribe", evidence.Received(intents=intents) | evidence.Opened(intents=intents):
                     if any(isinstance(intent, Subscribed) for intent in intents):
                         return True
                 case "unsubscribe", evidence.Received(intents=intents):
                     if any(isinstance(intent, Unsubscribed) for intent in intents):
-                        return True
-                case "snapshot-request", evidence.Rest(answer=answer, faults=faults):
-                    if faults or (answer is not None and answer.snapshot is not None):
                         return True
                 case _:
                     pass
