@@ -114,6 +114,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     recovery_seconds: float | None = None
     transcript: str | None = None
     """Path relative to the report's folder."""
+    scenario_file: str | None = None
+    """The same: the scenario with the seed that failed, for ``bookproof replay``."""
     stderr: tuple[str, ...] = ()
     """The last lines of the client's log, where the case did not pass."""
     reproduce: str = ""

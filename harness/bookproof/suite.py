@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import msgspec
 import trio
 
 from bookproof import __version__
-from bookproof.case_run import CaseRun, Venue, run_case
+from bookproof.attempts import attempt, merged, rests_on_time, run_alone, worth_a_second_run
+from bookproof.case_run import CaseRun, Venue
 from bookproof.cases.plan import Case
 from bookproof.drivers.api import ClientCrashed, ClientHung, Driver, DriverFactory
 from bookproof.known import Known, apply_known
@@ -24,14 +26,21 @@ from bookproof.results import (
     Trouble,
     Verdict,
 )
+from bookproof.turns import Turns
 from bookproof_exchange.errors import AdapterError, BookproofError
 from bookproof_exchange.timing import Timing
+
+__all__ = ["PRECEDENCE", "Emit", "Keep", "Suite", "exit_status", "run_alone", "run_suite"]
 
 Emit = Callable[[ResultEvent], None]
 Keep = Callable[[Case, CaseRun], None]
 
-#: Properties that rest on time alone when they fail: run again, alone, before they count.
-_TIMED = ("E1", "E3", "await")
+#: Of the exit statuses that apply, the first of these is the run's.
+PRECEDENCE = (130, 5, 4, 3, 1, 2, 0)
+
+#: So many failures that rest on time came back one after the other: then the machine is not the cause, and further ones
+#: count at once. A client that never gets a book would otherwise cost every limit twice.
+_ENOUGH = 8
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +50,7 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     client: str
     skipped_slow: tuple[Case, ...] = ()
     all_cases: tuple[str, ...] = ()
-    """Every id of the catalogue on the chosen dialects, selected or not."""
+    """Every id that there is, on whatever dialect, selected or not: known-failures entries of others are stale."""
     jobs: int = 1
     timing: Timing = Timing()
     known: tuple[Known, ...] = ()
@@ -54,14 +63,16 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
 async def run_suite(
     suite: Suite, factory: DriverFactory, venue: Venue, emit: Emit, *, keep: Keep = lambda case, run: None
 ) -> int:
-    """Run all; returns the exit status. Every reporter hears of everything through ``emit``; ``keep`` gets the evidence.
+    """Run all; returns the exit status. Every reporter hears of everything through ``emit``; ``keep`` gets the evidence
+    and may complete the result before it is reported.
 
-    Cancelled (Ctrl-C): what was measured so far is reported before the cancellation goes on."""
+    Cancelled (Ctrl-C): what was measured so far is reported before the cancellation goes on. A failure of the harness
+    outside any case is reported, with exit status 5, before it goes on."""
     began = trio.current_time()
     emit(
         RunStarted(
             client=suite.client,
-            dialects=tuple(dict.fromkeys(case.dialect for case in suite.cases)),
+            dialects=tuple(dict.fromkeys(case.dialect for case in (*suite.cases, *suite.skipped_slow))),
             cases=tuple(case.id for case in suite.cases),
             skipped_slow=tuple(case.id for case in suite.skipped_slow),
             jobs=suite.jobs,
@@ -69,203 +80,133 @@ async def run_suite(
             version=__version__,
         )
     )
-    results: list[CaseResult] = []
-    troubles: list[Trouble] = []
+    work = _Work(suite, factory, venue, emit, keep)
     interrupted = False
-
-    def trouble(status: int, message: str) -> None:
-        troubles.append(Trouble(status=status, message=message))
-        emit(troubles[-1])
-
     try:
-        await _run_all(suite, factory, venue, emit, keep, results, trouble)
-    except trio.Cancelled:
-        interrupted = True
-        raise
-    except BaseExceptionGroup as group:
-        interrupted = group.subgroup(KeyboardInterrupt) is not None
-        raise
-    except KeyboardInterrupt:
-        interrupted = True
-        raise
+        await work.all()
+    except BaseException as error:
+        leaves = list(_leaves(error))
+        interrupted = any(isinstance(leaf, trio.Cancelled | KeyboardInterrupt) for leaf in leaves)
+        ours = [leaf for leaf in leaves if not isinstance(leaf, BookproofError | trio.Cancelled | KeyboardInterrupt)]
+        for blamed in [leaf for leaf in leaves if isinstance(leaf, BookproofError)][:1]:
+            work.trouble(blamed.exit_status, str(blamed))
+        for bug in ours[:1]:
+            frame = traceback.extract_tb(bug.__traceback__)[-1:]
+            where = f" ({frame[0].filename}:{frame[0].lineno})" if frame else ""
+            work.trouble(5, f"Bookproof itself failed: {type(bug).__name__}: {bug}{where}")
+        if interrupted or ours:
+            raise
     finally:
-        judged = apply_known(
-            results, suite.known, all_cases=suite.all_cases, today=datetime.datetime.now(tz=datetime.UTC).date()
-        )
         if not interrupted:
-            for message in judged.stale:
-                trouble(2, message)
-        status = exit_status(judged.results, troubles, interrupted=interrupted, strict=suite.strict)
+            stale = apply_known(
+                work.results, suite.known, all_cases=suite.all_cases, today=_today(), strict=suite.strict
+            ).stale
+            for message in stale:
+                work.trouble(2, message)
+        status = exit_status(work.results, work.troubles, interrupted=interrupted, strict=suite.strict)
         emit(RunFinished(seconds=trio.current_time() - began, exit_status=status, interrupted=interrupted))
     return status
 
 
-async def _run_all(
-    suite: Suite,
-    factory: DriverFactory,
-    venue: Venue,
-    emit: Emit,
-    keep: Keep,
-    results: list[CaseResult],
-    trouble: Callable[[int, str], None],
-) -> None:
-    waiting = deque(sorted(suite.cases, key=lambda case: case.scenario.slow))
-    doubtful: list[tuple[Case, CaseRun]] = []
-    ids = [case.id for case in suite.cases]
-    ever_lived = False
+class _Work:
+    """The cases of one suite, on their way."""
 
-    def finish(case: Case, run: CaseRun) -> None:
-        marked = apply_known(
-            [run.result], suite.known, all_cases=ids, today=datetime.datetime.now(tz=datetime.UTC).date()
-        ).results[0]
-        run.result = marked
-        keep(case, run)
-        results.append(run.result)
-        emit(CaseFinished(result=run.result))
+    def __init__(self, suite: Suite, factory: DriverFactory, venue: Venue, emit: Emit, keep: Keep) -> None:
+        self.results: list[CaseResult] = []
+        self.troubles: list[Trouble] = []
+        self._suite = suite
+        self._factory = factory
+        self._venue = venue
+        self._emit = emit
+        self._keep = keep
+        self._waiting = deque(sorted(suite.cases, key=lambda case: case.scenario.slow))
+        self._turns = Turns()
+        self._came_back = 0
 
-    async def work() -> None:
-        nonlocal ever_lived
-        driver: Driver | None = None
+    def trouble(self, status: int, message: str) -> None:
+        self.troubles.append(Trouble(status=status, message=message))
+        self._emit(self.troubles[-1])
+
+    async def all(self) -> None:
+        """Run every case. Raises what ends the whole run: the client cannot be run, or never says hello."""
+        if not self._waiting:
+            return
+        first = await self._first_client()
+        async with trio.open_nursery() as nursery:
+            for number in range(max(1, min(self._suite.jobs, len(self._waiting)))):
+                nursery.start_soon(self._worker, first if number == 0 else None)
+
+    async def _first_client(self) -> Driver:
+        """A client that does not say hello once will not do so for any case: there is nothing to run."""
         try:
-            while waiting:
-                case = waiting.popleft()
-                emit(CaseStarted(id=case.id))
-                driver, run = await _attempt(case, driver, factory, venue, suite.timing)
-                if run.exchange is None and run.result.verdict.rank >= Verdict.HUNG.rank and not ever_lived:
-                    # a client that has never said hello will not do so in the next case either
-                    raise AdapterError(f"{suite.client}: {run.result.message}")
-                ever_lived = True
-                if suite.again and _worth_a_second_run(run.result):
-                    doubtful.append((case, run))
-                else:
-                    finish(case, run)
+            return await self._factory()
+        except (ClientHung, ClientCrashed) as error:
+            last = "; ".join(error.stderr[-3:])
+            raise AdapterError(
+                f"{self._suite.client}: {error}",
+                hint=f"its last words: {last}" if last else "it wrote nothing to stderr",
+            ) from None
+        except AdapterError as error:
+            raise AdapterError(f"{self._suite.client}: {error.message}", hint=error.hint) from None
+
+    async def _worker(self, driver: Driver | None) -> None:
+        """Runs the next case that nobody runs yet, until there is none."""
+        suite = self._suite
+        try:
+            while self._waiting:
+                case = self._waiting.popleft()
+                self._emit(CaseStarted(id=case.id))
+                async with self._turns.beside():
+                    driver, run = await attempt(case, driver, self._factory, self._venue, suite.timing)
+                if suite.again and worth_a_second_run(run.result):
+                    # the fresh process of the second run goes on with the next case
+                    if driver is not None:
+                        await driver.close()
+                        driver = None
+                    driver, run = await self._second(case, run)
+                self._finish(case, run)
         finally:
             if driver is not None:
                 with trio.CancelScope(shield=True):
                     await driver.close()
 
-    try:
-        async with trio.open_nursery() as nursery:
-            for _ in range(max(1, min(suite.jobs, len(waiting)))):
-                nursery.start_soon(work)
-        # alone, each in a fresh process
-        while doubtful:
-            case, first = doubtful[0]
-            driver, second = await _attempt(case, None, factory, venue, suite.timing)
-            if driver is not None:
-                await driver.close()
-            doubtful.pop(0)
-            finish(case, _merged(first, second))
-    except BookproofError as error:
-        trouble(error.exit_status, str(error))
-    except BaseExceptionGroup as group:
-        errors = list(_leaves(group))
-        if errors and all(isinstance(error, BookproofError) for error in errors):
-            first_error = errors[0]
-            assert isinstance(first_error, BookproofError)
-            trouble(first_error.exit_status, str(first_error))
-        else:
-            raise
-    finally:
-        # interrupted: what was measured counts as it is
-        for case, run in doubtful:
-            finish(case, run)
-
-
-async def run_alone(
-    case: Case, driver: Driver | None, factory: DriverFactory, venue: Venue, timing: Timing, *, again: bool = True
-) -> tuple[Driver | None, CaseRun]:
-    """One case outside a suite, judged as in one: on the driver given, or on a new one, and (``again``), where it did
-    not pass, once more in a fresh process. Returns the driver for the next case, where there is one."""
-    driver, run = await _attempt(case, driver, factory, venue, timing)
-    if again and _worth_a_second_run(run.result):
-        if driver is not None:
-            await driver.close()
-        driver, second = await _attempt(case, None, factory, venue, timing)
-        run = _merged(run, second)
-    return driver, run
-
-
-async def _attempt(
-    case: Case, driver: Driver | None, factory: DriverFactory, venue: Venue, timing: Timing
-) -> tuple[Driver | None, CaseRun]:
-    """Run a case on the driver given, or on a new one; a driver that died or serves one case only is not returned."""
-    if driver is None or not driver.alive:
-        if driver is not None:
-            await driver.close()
+    async def _second(self, case: Case, first: CaseRun) -> tuple[Driver | None, CaseRun]:
+        timed = rests_on_time(first.result)
+        if timed and self._came_back >= _ENOUGH:
+            note = (
+                f"{first.result.message} Not run again: the last {_ENOUGH} that rested on time all came back.".strip()
+            )
+            first.result = msgspec.structs.replace(first.result, message=note)
+            return None, first
         try:
-            driver = await factory()
-        except ClientHung as hung:
-            return None, _no_client(case, Verdict.HUNG, str(hung), hung.stderr)
-        except ClientCrashed as crashed:
-            return None, _no_client(case, Verdict.CRASHED, str(crashed), crashed.stderr)
-        except AdapterError as error:
-            return None, _no_client(case, Verdict.ADAPTER_ERROR, str(error), ())
-    run = await run_case(case, driver, venue, timing)
-    if not driver.alive or driver.info.isolation == "process":
-        with trio.CancelScope(shield=True):
-            await driver.close()
-        return None, run
-    return driver, run
+            async with self._turns.alone() if timed else self._turns.beside():
+                driver, second = await attempt(case, None, self._factory, self._venue, self._suite.timing)
+        except BaseException:
+            self._finish(case, first)  # what was measured counts as it is
+            raise
+        run = merged(first, second)
+        if timed:
+            self._came_back = self._came_back + 1 if run.result.reproduced else 0
+        return driver, run
 
-
-def _no_client(case: Case, verdict: Verdict, message: str, stderr: Sequence[str]) -> CaseRun:
-    result = CaseResult(
-        id=case.id,
-        dialect=case.dialect,
-        scenario=case.scenario.id,
-        title=case.scenario.title,
-        seed=case.seed,
-        verdict=verdict,
-        checks=(),
-        message=message,
-        slow=case.scenario.slow,
-        stderr=tuple(stderr)[-20:],
-    )
-    return CaseRun(result=result, evidence=(), chains={})
-
-
-def _worth_a_second_run(result: CaseResult) -> bool:
-    return result.verdict in (
-        Verdict.FAIL,
-        Verdict.HUNG,
-        Verdict.CRASHED,
-        Verdict.INCONCLUSIVE,
-        Verdict.ADAPTER_ERROR,
-    )
-
-
-def _merged(first: CaseRun, second: CaseRun) -> CaseRun:
-    """Both outcomes of a case that failed. What rests on time alone counts only if it came back."""
-    came_back = second.result.verdict.rank >= Verdict.INCONCLUSIVE.rank
-    if came_back:
-        chosen = first if first.result.verdict.rank >= second.result.verdict.rank else second
-    else:
-        chosen = second if _timed_only(first.result) else first
-    note = chosen.result.message
-    if not came_back:
-        note = (
-            f"failed at first ({first.result.verdict}: {first.result.message}); did not come back when run again alone"
-            if chosen is second
-            else f"{note} (did not come back when run again in a fresh process)"
-        )
-    chosen.result = msgspec.structs.replace(chosen.result, attempts=2, reproduced=came_back, message=note)
-    return chosen
-
-
-def _timed_only(result: CaseResult) -> bool:
-    if result.verdict is Verdict.HUNG:
-        return True
-    bad = [check for check in result.checks if check.verdict.rank >= Verdict.INCONCLUSIVE.rank]
-    return bool(bad) and all(check.id.startswith(_TIMED) for check in bad)
+    def _finish(self, case: Case, run: CaseRun) -> None:
+        marked = apply_known(
+            [run.result], self._suite.known, all_cases=(), today=_today(), strict=self._suite.strict
+        ).results
+        run.result = marked[0]
+        self._keep(case, run)
+        self.results.append(run.result)
+        self._emit(CaseFinished(result=run.result))
 
 
 def exit_status(
     results: Iterable[CaseResult], troubles: Iterable[Trouble], *, interrupted: bool = False, strict: bool = False
 ) -> int:
     """0 all passed or as known; 1 failed, crashed, hung; 2 inconclusive, nothing ran, all unsupported, stale entry;
-    3 adapter error; 4 usage; 5 harness error; 130 interrupted. Where several apply: 130, 5, 4, 3, 1, 2, 0."""
+    3 adapter error; 4 usage; 5 harness error; 130 interrupted. Where several apply: `PRECEDENCE`."""
     found: set[int] = {trouble.status for trouble in troubles}
+    if interrupted:
+        found.add(130)
     verdicts: list[Verdict] = []
     for result in results:
         verdicts.append(result.verdict)
@@ -285,16 +226,18 @@ def exit_status(
                     found.add(1)
             case Verdict.PASS | Verdict.UNSUPPORTED:
                 pass
-    if not verdicts or all(verdict is Verdict.UNSUPPORTED for verdict in verdicts):
-        found.add(2)
-    if interrupted:
-        return 130
-    return next((status for status in (5, 4, 3, 1, 2) if status in found), 0)
+    if all(verdict is Verdict.UNSUPPORTED for verdict in verdicts):
+        found.add(2)  # also where there is none: nothing was proved
+    return next((status for status in PRECEDENCE if status in found), 0)
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+def _today() -> datetime.date:
+    return datetime.datetime.now(tz=datetime.UTC).date()
+
+
+def _leaves(error: BaseException) -> Iterable[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

@@ -2,73 +2,110 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import signal
 import sys
+from collections.abc import Mapping
 from types import FrameType
+from typing import NoReturn
 
 import click
 
 from bookproof import __version__
-from bookproof.cli.adapter import adapter
-from bookproof.cli.listing import list_
-from bookproof.cli.run import replay, run
-from bookproof.cli.scenario import scenario
-from bookproof.cli.selftest import selftest
-from bookproof.cli.serve import serve
+from bookproof.report.text import clean
 from bookproof_exchange.errors import BookproofError, did_you_mean
+
+#: Where each command is, and what it does in a line: ``--help`` and a mistyped name need not import them all.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": ("bookproof.cli.run:run", "Drive a client through cases and judge it."),
+    "replay": ("bookproof.cli.run:replay", "Run a scenario file again, as a failing run left it."),
+    "list": ("bookproof.cli.listing:list_", "Show the cases, dialects, faults or rules that there are."),
+    "scenario": ("bookproof.cli.scenario:scenario", "Check scenario files."),
+    "serve": ("bookproof.cli.serve:serve", "Serve a mock exchange by itself, until interrupted."),
+    "adapter": ("bookproof.cli.adapter:adapter", "Try an adapter without any exchange."),
+    "selftest": ("bookproof.cli.selftest:selftest", "Let Bookproof prove itself."),
+}
+
+INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """A group that suggests the command meant."""
+    """A group that imports a command when it is asked for, and suggests the command meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            hint = did_you_mean(args[0], self.list_commands(ctx))
-            raise click.UsageError(f"there is no command {args[0]!r}" + (f" ({hint})" if hint else ""), ctx)
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], COMMANDS)
+            raise click.UsageError(f"there is no command {args[0]!r} ({hint})", ctx)
         return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="bookproof")
+@click.version_option(__version__, prog_name="bookproof", message="%(prog)s %(version)s")
 def bookproof() -> None:
     """Drives order-book clients against a mock exchange that misbehaves on purpose, and judges what they show.
 
-    Exit status: 0 passed; 1 a check failed; 2 nothing was proved, or a known-failures entry is stale; 3 adapter error;
-    4 wrong usage; 5 Bookproof failed; 130 interrupted.
+    \b
+    Exit status, the first that applies:
+      130  interrupted
+        5  Bookproof itself failed
+        4  wrong usage, or a file that cannot be used
+        3  the adapter broke the driver protocol
+        1  a check failed, or the client crashed or hung
+        2  nothing was proved, or a known-failures entry is stale
+        0  everything passed, or failed as listed
     """
-
-
-for command in (run, replay, list_, scenario, serve, selftest, adapter):
-    bookproof.add_command(command)
 
 
 def main(args: list[str] | None = None) -> int:
     """Run a command; returns the exit status and never shows a traceback for the user's, the adapter's or the client's
     mistakes."""
-    signal.signal(signal.SIGTERM, _terminated)
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
         result = bookproof.main(args=args, prog_name="bookproof", standalone_mode=False)
+        sys.stdout.flush()
     except BaseException as error:
         return _status(error)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return result if isinstance(result, int) else 0
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """As Ctrl-C: trio delivers that one at a safe moment."""
-    signal.raise_signal(signal.SIGINT)
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _status(error: BaseException) -> int:
     leaves = _leaves(error)
     if any(isinstance(leaf, KeyboardInterrupt | click.Abort) for leaf in leaves):
         _say("interrupted")
-        return 130
+        return INTERRUPTED
     for leaf in leaves:
         match leaf:
+            case click.UsageError() if type(leaf).__name__ == "NoArgsIsHelpError":  # click 8.2 and later has it
+                print(leaf.format_message(), file=sys.stderr)
+                return 4
             case click.UsageError():
-                _say(leaf.format_message(), leaf.ctx.get_usage() if leaf.ctx is not None else None)
+                _say(leaf.format_message().rstrip("."))
+                if leaf.ctx is not None:
+                    print(f"{leaf.ctx.get_usage()}\nHelp:  {leaf.ctx.command_path} --help", file=sys.stderr)
                 return 4
             case click.ClickException():
                 _say(leaf.format_message())
@@ -78,6 +115,8 @@ def _status(error: BaseException) -> int:
             case SystemExit():
                 return leaf.code if isinstance(leaf.code, int) else 5
             case BrokenPipeError():
+                # whoever read our output has seen enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 return 0
             case BookproofError():
                 _say(str(leaf))
@@ -98,7 +137,5 @@ def _leaves(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-def _say(message: str, usage: str | None = None) -> None:
-    print(f"bookproof: {message}", file=sys.stderr)
-    if usage:
-        print(usage, file=sys.stderr)
+def _say(message: str) -> None:
+    print(f"bookproof: {clean(message)}", file=sys.stderr)

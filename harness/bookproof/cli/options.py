@@ -46,3 +46,11 @@ def all_cases(
         reasons = "; ".join(f"{entry.scenario} on {entry.dialect}: {entry.reason}" for entry in left[:3])
         raise UsageError(f"no scenario can be expressed: {reasons}" if reasons else "there is no scenario")
     return made, left
+
+
+def every_id(made: Sequence[Case], paths: Sequence[str]) -> tuple[str, ...]:
+    """The ids of all cases that there are, on every dialect: of the built-in catalogue, and of the user's own files."""
+    found = dict.fromkeys(case.id for case in made)
+    for scenarios in (scenarios_of(()), scenarios_of(paths) if paths else ()):
+        found.update(dict.fromkeys(case.id for case in cases(scenarios, tuple(DIALECTS))[0]))
+    return tuple(found)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from bookproof.report.text import clean
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.errors import UsageError
 from bookproof_exchange.scenario.applicable import applicable
@@ -26,7 +27,27 @@ def scenario() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for editors.")
 def check(files: tuple[str, ...], as_json: bool) -> int:
-    """Say what is wrong with scenario files, with line and column; exit 4 if anything is."""
+    """Say what is wrong with scenario files, or all below a folder, with line and column.
+
+    Exit 4 if anything is an error; a warning alone is none.
+    """
+    rows: list[dict[str, Any]] = []
+    for path in _paths(files):
+        problems, on = _check(path)
+        rows.append({"file": path, "dialects": on, "problems": [_plain(problem) for problem in problems]})
+        if as_json:
+            continue
+        for problem in problems:
+            head = "warning: " if problem.weight == "warning" else ""
+            click.echo(clean(head + str(problem)))
+        if not problems:
+            click.echo(clean(f"{path}: fine, on {', '.join(on) or 'no dialect'}"))
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    return 4 if any(problem["weight"] == "error" for row in rows for problem in row["problems"]) else 0
+
+
+def _paths(files: tuple[str, ...]) -> list[str]:
     paths: list[str] = []
     for name in files:
         if Path(name).is_dir():
@@ -36,27 +57,17 @@ def check(files: tuple[str, ...], as_json: bool) -> int:
             paths.extend(below)
         else:
             paths.append(name)
-    rows: list[dict[str, Any]] = []
-    for path in paths:
-        problems, dialects = _check(path)
-        rows.append(
-            {"file": path, "dialects": dialects, "problems": [_plain(problem) for problem in problems]}
-        )
-        if not as_json:
-            for problem in problems:
-                click.echo(str(problem))
-            if not problems:
-                click.echo(f"{path}: fine, on {', '.join(dialects) or 'no dialect'}")
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-    return 4 if any(problem["weight"] == "error" for row in rows for problem in row["problems"]) else 0
+    return paths
 
 
 def _check(path: str) -> tuple[list[Problem], list[str]]:
+    """What is wrong, and the dialects that can express the scenario."""
     try:
         loaded = load_with_places(path)
     except ScenarioError as error:
         return list(error.problems), []
+    except UsageError as error:  # it cannot be read at all
+        return [Problem(message=error.message, hint=error.hint)], []
     dialects = list(DIALECTS)
     problems = [
         msgspec.structs.replace(problem, where=loaded.where(problem.field))
@@ -70,7 +81,7 @@ def _plain(problem: Problem) -> dict[str, Any]:
     return {
         "line": where[1] if where is not None else None,
         "column": where[2] if where is not None else None,
-        "field": where[3] if where is not None else None,
+        "field": (where[3] if where is not None else None) or problem.field or None,
         "message": problem.message,
         "hint": problem.hint,
         "weight": problem.weight,

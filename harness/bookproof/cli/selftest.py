@@ -44,7 +44,8 @@ def selftest(dialects: tuple[str, ...], seeds: int, names: tuple[str, ...], with
         took = time.perf_counter() - began
         total = len(made) * seeds
         console.print(
-            f"{dialect.name}: ideal client passes {total - bad} of {total} (cases × seeds) in {took:.1f} s", soft_wrap=True
+            f"{dialect.name}: ideal client passes {total - bad} of {total} (cases × seeds) in {took:.1f} s",
+            soft_wrap=True,
         )
         wrong += bad
         if not with_mutants:
@@ -63,7 +64,8 @@ def selftest(dialects: tuple[str, ...], seeds: int, names: tuple[str, ...], with
                 )
             else:
                 console.print(
-                    f"caught   {name:<26} {mutant.bug_class}  {kill.property} {kill.anomaly or ''}  {kill.case}", soft_wrap=True
+                    f"caught   {name:<26} {mutant.bug_class}  {kill.property} {kill.anomaly or ''}  {kill.case}",
+                    soft_wrap=True,
                 )
     console.print("everything holds" if not wrong else f"{wrong} things are wrong with Bookproof")
     return 5 if wrong else 0

@@ -20,7 +20,9 @@ _EVIDENCE_KEPT = 20_000
 
 @click.command()
 @click.option("--dialect", required=True, metavar="D", help="Dialect to speak.")
-@click.option("--scenario", "path", type=click.Path(), metavar="FILE", help="Play this scenario, once, for the first client.")
+@click.option(
+    "--scenario", "path", type=click.Path(), metavar="FILE", help="Play this scenario, once, for the first client."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0: any free one.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the market.")
 @click.option("--rate", type=click.FloatRange(0, 10_000), default=5.0, show_default=True, help="Updates a second.")

@@ -1,14 +1,20 @@
-"""The machine-readable report: ``report.json``, described by ``schemas/report.v1.json``."""
+"""The machine-readable report: ``report.json``, described by ``schemas/report.v1.json``.
+
+That file is what `schema` returns; a test proves that it is current. To renew it:
+
+    python -m bookproof.report.json_report > schemas/report.v1.json
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bookproof.report.collect import EXIT_MEANING, Collected
-from bookproof.results import ResultEvent, RunFinished
+from bookproof.results import CaseResult, ResultEvent, RunFinished, Trouble, Verdict
 
 FORMAT = "bookproof-report/1"
 
@@ -40,50 +46,68 @@ def as_value(collected: Collected) -> dict[str, Any]:
 class JsonReporter:
     """Writes ``report.json`` into a folder when the run ends."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "report.json"
+    def __init__(self, folder: Path, name: str = "report.json") -> None:
+        self._path = folder / name
         self._collected = Collected()
 
     def handle(self, event: ResultEvent) -> None:
         self._collected.handle(event)
         if isinstance(event, RunFinished):
-            text = msgspec.json.format(msgspec.json.encode(as_value(self._collected)), indent=2)
+            text = msgspec.json.format(msgspec.json.encode(_encodable(as_value(self._collected))), indent=2)
             self._path.write_bytes(text + b"\n")
+
+
+def _encodable(value: Any) -> Any:
+    """Texts with lone surrogates (a command line need not be UTF-8) spelled out: JSON cannot hold them."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {name: _encodable(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_encodable(item) for item in value]
+        case _:
+            return value
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of the report, made from the result types."""
-    from bookproof.results import CaseResult
-    from bookproof.results import Trouble as TroubleType
-
-    (case, trouble), components = msgspec.json.schema_components(
-        [CaseResult, TroubleType], ref_template="#/$defs/{name}"
-    )
+    (case, trouble), components = msgspec.json.schema_components([CaseResult, Trouble], ref_template="#/$defs/{name}")
     texts = {"type": "array", "items": {"type": "string"}}
+    properties = {
+        "format": {"const": FORMAT},
+        "bookproof": {"type": "string", "description": "Bookproof's version."},
+        "client": {"type": "string", "description": "The command line of the adapter."},
+        "dialects": texts,
+        "seed": {"type": ["integer", "null"], "description": "Null: each scenario's own."},
+        "jobs": {"type": "integer", "minimum": 1},
+        "seconds": {"type": "number", "minimum": 0},
+        "interrupted": {"type": "boolean"},
+        "exit_status": {"enum": sorted(EXIT_MEANING)},
+        "exit_meaning": {"type": "string"},
+        "counts": {
+            "type": "object",
+            "description": "Cases by verdict; those that failed as listed under 'known'.",
+            "propertyNames": {"enum": [*map(str, Verdict), "known"]},
+            "additionalProperties": {"type": "integer", "minimum": 1},
+        },
+        "selected": {**texts, "description": "Ids of the cases that were to run."},
+        "skipped_slow": {**texts, "description": "Ids of the slow cases that the selection left out."},
+        "not_run": {**texts, "description": "Ids of selected cases without a result."},
+        "troubles": {"type": "array", "items": trouble},
+        "cases": {"type": "array", "items": case},
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "report.v1.json",
         "title": "Bookproof report, version 1",
         "type": "object",
-        "required": ["format", "client", "dialects", "exit_status", "counts", "cases"],
-        "properties": {
-            "format": {"const": FORMAT},
-            "bookproof": {"type": "string"},
-            "client": {"type": "string"},
-            "dialects": texts,
-            "seed": {"type": ["integer", "null"]},
-            "jobs": {"type": "integer", "minimum": 1},
-            "seconds": {"type": "number", "minimum": 0},
-            "interrupted": {"type": "boolean"},
-            "exit_status": {"enum": [0, 1, 2, 3, 4, 5, 130]},
-            "exit_meaning": {"type": "string"},
-            "counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
-            "selected": texts,
-            "skipped_slow": texts,
-            "not_run": texts,
-            "troubles": {"type": "array", "items": trouble},
-            "cases": {"type": "array", "items": case},
-        },
-        "additionalProperties": False,
+        "required": list(properties),
+        "properties": properties,
+        # later versions of the format may add fields
         "$defs": components,
     }
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))

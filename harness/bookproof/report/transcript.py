@@ -81,7 +81,9 @@ def comparable(records: Sequence[evidence.Evidence]) -> dict[str, list[str]]:
                 lanes.setdefault(f"received-{record.connection}", []).append(record.payload.hex())
             case evidence.Rest(request=request, answer=answer):
                 body = "" if answer is None else answer.body.hex()
-                lanes.setdefault("rest", []).append(f"{request.method} {request.path} {sorted(request.query.items())} {body}")
+                lanes.setdefault("rest", []).append(
+                    f"{request.method} {request.path} {sorted(request.query.items())} {body}"
+                )
             case _:
                 pass
     return lanes

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from bookproof.results import CaseResult, Check, Verdict
+from collections.abc import Iterable, Sequence
+
+from bookproof.results import CaseResult, Check, LevelDiff, Verdict
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.dialects.api import Rule
 
+#: Verdicts that are not of a check but of the whole case: the process, the adapter, Bookproof.
+_OF_THE_CASE = (Verdict.HUNG, Verdict.CRASHED, Verdict.ADAPTER_ERROR, Verdict.HARNESS_ERROR)
+
 
 def telling(result: CaseResult) -> Check | None:
-    """The check that says most about why the case did not pass: the worst, and of these the first."""
-    bad = [check for check in result.checks if check.verdict.rank > Verdict.INFO.rank]
+    """The check that says most about why the case did not pass: the worst, and of these the first. Where the client
+    hung or crashed, what is inconclusive only follows from that and tells nothing."""
+    least = Verdict.FAIL if result.verdict in _OF_THE_CASE else Verdict.NON_STRICT
+    bad = [check for check in result.checks if check.verdict.rank >= least.rank]
     return max(bad, key=lambda check: check.verdict.rank, default=None)
 
 
@@ -24,18 +31,14 @@ def rule_of(check: Check) -> Rule | None:
 
 
 def why(result: CaseResult) -> str:
-    """One paragraph: what is wrong."""
+    """One paragraph: what is wrong. Empty where nothing is."""
     check = telling(result)
-    parts: list[str] = []
-    if result.verdict in (Verdict.HUNG, Verdict.CRASHED, Verdict.ADAPTER_ERROR, Verdict.HARNESS_ERROR):
-        parts.append(result.message)
-    if check is not None and check.message not in parts:
-        parts.append(check.message)
-    if not parts:
-        parts.append(result.message)
-    if result.diagnosis:
-        parts.append(result.diagnosis)
-    return " ".join(part for part in parts if part)
+    parts = [_sentence(result.message)]
+    if check is not None and check.message not in result.message:
+        before = "Before that: " if result.verdict in _OF_THE_CASE else ""
+        parts.append(before + _sentence(check.message))
+    parts.append(_sentence(result.diagnosis))
+    return " ".join(filter(None, parts))
 
 
 def label(result: CaseResult) -> str:
@@ -47,3 +50,28 @@ def label(result: CaseResult) -> str:
         if check.anomaly:
             text += f" {check.anomaly}"
     return text
+
+
+def diff_lines(rows: Sequence[LevelDiff], *, most: int = 6) -> list[str]:
+    """The levels that differ, as columns of plain text."""
+    cells = [("side", "price", "client", "truth", "")]
+    cells += [(row.side, row.price, row.shown or "-", row.truth or "-", row.note) for row in rows[:most]]
+    lines = columns(cells)
+    if len(rows) > most:
+        lines.append(f"and {len(rows) - most} more")
+    return lines
+
+
+def columns(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows of the same length as lines with aligned columns."""
+    listed = list(rows)
+    widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in listed]
+
+
+def _sentence(text: str) -> str:
+    """So that several can stand in a row."""
+    text = text.strip()
+    if text and text[0].islower() and " " in text:
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", ")", ":")) or not text else text + "."
