@@ -180,6 +180,10 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
         '{"error":"Subscription Not Found","method":"unsubscribe","success":false,"symbol":"BTC/USD"}',
     ),
     (
+        {"method": "subscribe", "params": {"channel": "book", "symbol": "BTC/USD", "depth": 10}},
+        '{"error":"Symbol field must be an array","method":"subscribe","success":false}',
+    ),
+    (
         {"method": "dance", "req_id": 3},
         '{"error":"Malformed request","method":"error","req_id":3,"success":false}',
     ),
@@ -203,7 +207,6 @@ def test_refusals_in_the_venues_words(request_: dict[str, Any], answer: str) -> 
     "payload",
     [b"", b"hello", b"[]", b"1", b"{", b'{"method":1}', b"\xff\xfe", b"{}", b'{"method":"subscribe"}', b"[" * 5000,
      b'{"method":"subscribe","params":{"channel":7}}', b'{"method":"subscribe","params":{"channel":"book"}}',
-     b'{"method":"subscribe","params":{"channel":"book","symbol":"BTC/USD"}}',
      b'{"method":"subscribe","params":{"channel":"book","symbol":[1]}}',
      b'{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"],"snapshot":1}}',
      b'{"method":"ping","req_id":"a"}', b'{"method":"ping","req_id":true}'],

@@ -43,6 +43,9 @@ ALREADY = "Already subscribed"
 PRIVATE = "Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com"
 #: Seen by a client (the docs.rs page of rustrade-data 0.14.0), with the method ``error``.
 MALFORMED = "Malformed request"
+#: Seen by a client that named one symbol as a text: https://github.com/btschwertfeger/python-kraken-sdk/issues/148
+#: (2023-08). Version 1.6.1 of it resubscribes like that after every reconnect, and never comes back.
+SYMBOL_NO_ARRAY = "Symbol field must be an array"
 #: Wordings of version 1 (https://docs.kraken.com/exchange/api-reference/spot-websocket-v1/subscriptionstatus); version
 #: 2 has kept those of its neighbours, these were not seen.
 BAD_CHANNEL = "Subscription name invalid"
@@ -171,6 +174,8 @@ class KrakenSession:
         if channel not in _CHANNELS:
             return self._refusal(method, BAD_CHANNEL, req_id)
         symbols = params.get("symbol")
+        if isinstance(symbols, str):
+            return self._refusal(method, SYMBOL_NO_ARRAY, req_id)
         if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
             return self._malformed(req_id)
         depth: int | None = None
