@@ -1,10 +1,10 @@
 """Drives python-binance's `DepthCacheManager`, unmodified, as its own examples use it: one manager a symbol, ``recv()`` in
 a loop. See README.md beside this file.
 
-The managers keep the library's defaults: 500 levels of REST snapshot, `float` for prices and sizes, one update a second.
-Nothing is trimmed, so every level that the stream ever named is shown. The library has no word for "this book is not right now"; the
-only signs are the error dictionary that ``recv()`` may return instead of a book, and exceptions out of ``recv()``. From such a sign
-until the next book the adapter claims ``stale``.
+The managers keep the library's defaults: 500 levels of REST snapshot, `float` for prices and sizes, the slower stream.
+Nothing is trimmed, so every level that the stream ever named is shown. The library has no word for "this book is not right
+now"; the only signs are the error dictionary that ``recv()`` may return instead of a book, and exceptions out of ``recv()``.
+From such a sign until the next book the adapter claims ``stale``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import logging
+import random
 import ssl
 from urllib.parse import urlsplit
 
@@ -21,6 +22,10 @@ from binance import AsyncClient, BinanceSocketManager, DepthCacheManager
 from bookproof.adapter import AsyncioAdapter, Book, Start, run
 
 VERSION = importlib.metadata.version("python-binance")
+
+_JITTER = 8699
+"""Seed of `random`, from which the library draws how long it waits before it reconnects: the same waits in every run. The
+first dozen draws are below one half, so that a first attempt comes after one second, not two."""
 
 _LOG_LINES = 2_000
 """Lines of the library's log that are kept of a case: its ``recv()`` can log without pause for ever."""
@@ -39,6 +44,7 @@ class PythonBinanceAdapter(AsyncioAdapter):
 
     async def start(self, start: Start) -> None:
         _bound_the_log()
+        random.seed(_JITTER)
         self._before = asyncio.all_tasks()
         # Where the venue is: AsyncClient and BinanceSocketManager take it from these class attributes.
         AsyncClient.API_URL = f"{start.rest_url.rstrip('/')}/api"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import os
+import random
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,10 @@ from kraken.spot.websocket import SpotWSClientBase
 from bookproof.adapter import AsyncioAdapter, Book, Start, run
 
 VERSION = importlib.metadata.version("python-kraken-sdk")
+
+_JITTER = 8699
+"""Seed of `random`, from which the client draws how long it waits before a connection: the same waits in every run. The first
+dozen draws are below one half, so that a first attempt comes after one second, not two."""
 
 
 class PythonKrakenSdkAdapter(AsyncioAdapter):
@@ -35,6 +40,7 @@ class PythonKrakenSdkAdapter(AsyncioAdapter):
         SpotClient.URL = start.rest_url
         if start.tls_ca is not None:  # read by OpenSSL for the WebSocket, by requests for the REST calls
             os.environ["SSL_CERT_FILE"] = os.environ["REQUESTS_CA_BUNDLE"] = start.tls_ca
+        random.seed(_JITTER)
         self._given_up = False
         self._client = SpotOrderBookClient(depth=start.depth or 10, callback=self._updated)
         self.depth_shown = self._client.depth
