@@ -89,7 +89,9 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
 
     with _certificates(options.tls, folder) as files:
         venue = LoopbackVenue(tls=files)
-        status = run_interruptible(lambda: run_suite(suite, factory, venue, everyone, keep=keep))
+        status = run_interruptible(
+            lambda: run_suite(suite, factory, venue, everyone, keep=keep), saying="interrupted, ending the clients"
+        )
     finished = collected.finished
     if finished is not None and options.update_known_failures and finished.exit_status in (0, 1, 2):
         _update(options, suite, collected)

@@ -16,12 +16,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ENOUGH = 3
 
 
-def run_interruptible(main: Callable[[], Awaitable[int]]) -> int:
-    """``trio.run``; 130 where a signal ended it. A signal that was ignored at the start (``nohup``) stays so."""
-    return trio.run(_main, main)
+def run_interruptible(main: Callable[[], Awaitable[int]], *, saying: str | None = None) -> int:
+    """``trio.run``; 130 where a signal ended it, which is said on stderr in the words of ``saying``. A signal that was
+    ignored at the start (``nohup``) stays so."""
+    return trio.run(_main, main, saying)
 
 
-async def _main(main: Callable[[], Awaitable[int]]) -> int:
+async def _main(main: Callable[[], Awaitable[int]], saying: str | None) -> int:
     token = trio.lowlevel.current_trio_token()
     count = 0
 
@@ -29,7 +30,7 @@ async def _main(main: Callable[[], Awaitable[int]]) -> int:
         nonlocal count
         count += 1
         if count == 1:
-            token.run_sync_soon(_end, scope)
+            token.run_sync_soon(_end, scope, saying)
         elif count >= _ENOUGH:
             raise KeyboardInterrupt
 
@@ -47,6 +48,7 @@ async def _main(main: Callable[[], Awaitable[int]]) -> int:
     return status
 
 
-def _end(scope: trio.CancelScope) -> None:
-    print("bookproof: interrupted, ending the clients", file=sys.stderr)
+def _end(scope: trio.CancelScope, saying: str | None) -> None:
+    if saying is not None:
+        print(f"bookproof: {saying}", file=sys.stderr)
     scope.cancel()

@@ -112,12 +112,12 @@ def _status(error: BaseException) -> int:
                 return 4
             case click.exceptions.Exit():
                 return leaf.exit_code
+            case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):  # the latter is how click puts it
+                # whoever read our output has seen enough; what is buffered must not fail when the interpreter ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ is not None else 1)
+                return 0
             case SystemExit():
                 return leaf.code if isinstance(leaf.code, int) else 5
-            case BrokenPipeError():
-                # whoever read our output has seen enough
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                return 0
             case BookproofError():
                 _say(str(leaf))
                 return leaf.exit_status

@@ -194,10 +194,10 @@ class TerminalReporter:
         line.append(f"{'' if counts else 'nothing was run'} in {event.seconds:.1f} s")
         self.console.print(line, soft_wrap=True)
         if collected.results and collected.not_run:
-            self._print("", f"not run any more: {_names(collected.not_run)}")
+            self._print("", f"not run any more, {len(collected.not_run)}: {_names(collected.not_run)}")
         if collected.results and collected.started is not None and collected.started.skipped_slow:
             slow = collected.started.skipped_slow
-            self._print("", f"slow, left out (--slow runs them): {_names(slow)}", style="dim")
+            self._print("", f"slow, left out (--slow runs them), {len(slow)}: {_names(slow)}", style="dim")
         meaning = EXIT_MEANING.get(event.exit_status, "")
         self._print(
             f"exit status {event.exit_status}", f": {meaning}", style="green" if not event.exit_status else "bold red"
