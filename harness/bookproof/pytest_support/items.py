@@ -56,6 +56,7 @@ class CaseItem(pytest.Item):
             self.user_properties.append(("bookproof_transcript", transcript))
         if result.known is not None:
             pytest.xfail(f"known failure: {result.known} ({headline(result)})")
+            result = msgspec.structs.replace(result, known=None)  # with --runxfail the line above does nothing
         if result.verdict is Verdict.UNSUPPORTED:
             raise pytest.skip.Exception(f"unsupported: {result.message}", _use_item_location=True)
         if _bad(result, strict=self.run.settings.strict):
@@ -95,6 +96,7 @@ class Inapplicable(pytest.Item):
     def __init__(self, *, reason: str, **kw: Any) -> None:
         super().__init__(**kw)
         self._reason = reason
+        self.bookproof_id = self.name
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         return self.path, 0, self.name

@@ -66,20 +66,26 @@ class Run:
         import msgspec
 
         from bookproof.known import apply_known
-        from bookproof.report import transcript
+        from bookproof.report import failures, transcript
 
         run = self.client.run(case)
         today = datetime.datetime.now(tz=datetime.UTC).date()
-        result = apply_known([run.result], self.known, all_cases=[case.id], today=today).results[0]
+        result = apply_known([run.result], self.known, all_cases=(), today=today, strict=self.settings.strict).results[
+            0
+        ]
         again = self._again(case, node)
-        result = msgspec.structs.replace(result, reproduce=again[-1])
+        changes = {"reproduce": again[-1]}
         path: Path | None = None
-        if run.evidence and (self.settings.report is not None or result.failing):
-            name = Path("transcripts") / f"{case.id.replace('/', '__')}.jsonl"
+        report = self.settings.report
+        if run.evidence and (report is not None or result.failing):
+            name = Path("transcripts") / f"{failures.file_name(case.id)}.jsonl"
             path = self._folder / name
             transcript.write(run.evidence, path)
-            if self.settings.report is not None:
-                result = msgspec.structs.replace(result, transcript=str(name))
+            if report is not None:
+                changes["transcript"] = str(name)
+        if report is not None and result.failing and result.known is None:
+            changes["scenario_file"] = failures.write(case, result, report)
+        result = msgspec.structs.replace(result, **changes)
         return result, again, None if path is None else str(path)
 
     @functools.cached_property
@@ -96,9 +102,20 @@ class Run:
         return Path(tempfile.mkdtemp(prefix="bookproof-"))
 
     def _again(self, case: Case, node: str | None) -> tuple[str, ...]:
-        own = ["--scenarios", case.path] if case.path is not None else []
-        harness = ["bookproof", "run", "--client", str(self.settings.client), "--dialect", case.dialect]
-        harness += ["--case", case.scenario.id, *own]
+        """Commands that run a case again: with pytest, where an item makes it, and with ``bookproof``."""
+        if case.path is not None:
+            harness = [
+                "bookproof",
+                "replay",
+                case.path,
+                "--client",
+                str(self.settings.client),
+                "--dialect",
+                case.dialect,
+            ]
+        else:
+            harness = ["bookproof", "run", "--client", str(self.settings.client), "--dialect", case.dialect]
+            harness += ["--case", case.scenario.id]
         if self.settings.seed is not None:
             harness += ["--seed", str(self.settings.seed)]
         if self.settings.time_scale != 1.0:

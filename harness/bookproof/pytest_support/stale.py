@@ -22,19 +22,18 @@ from bookproof_exchange.scenario.model import Scenario
 
 
 def stale(settings: Settings, results: Sequence[CaseResult], config: pytest.Config) -> tuple[str, ...]:
-    """What is wrong with the entries, judged by what was run. An entry of cases that were not all run is left alone."""
+    """What is wrong with the entries, judged by what was run; those of cases that were not all run are left alone."""
     assert settings.known_failures is not None
     known = load_known(settings.known_failures)
     every = {result.id for result in results}
     every.update(
         case.id for case in cases(((each.scenario, None) for each in catalogue(folder("scenarios"))), list(DIALECTS))[0]
     )
-    if not all(any(fnmatch.fnmatchcase(name, entry.case) for name in every) for entry in known):
+    # an entry by its whole name that is met needs no look at the user's other files
+    if not all(entry.case in every for entry in known):
         every.update(case.id for case in cases(((own, None) for own in _own(config)), list(DIALECTS))[0])
-    done = {result.id for result in results}
-    ripe = [entry for entry in known if all(name in done for name in every if fnmatch.fnmatchcase(name, entry.case))]
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    return apply_known(results, ripe, all_cases=sorted(every), today=today).stale
+    return apply_known(results, known, all_cases=sorted(every), today=today, strict=settings.strict).stale
 
 
 def _own(config: pytest.Config) -> Iterator[Scenario]:

@@ -3,6 +3,7 @@ known failures, and whether anything was proved."""
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ class Summary:
 
     def finish(self, session: pytest.Session) -> None:
         """Everything has run: find what makes the session red although no item failed, and write the report."""
-        if not self._outcomes and not self._selected:
+        if (not self._outcomes and not self._selected) or session.config.getoption("collectonly"):
             return
         import msgspec
 
@@ -65,10 +66,10 @@ class Summary:
                 self.problems.append("no case was run: nothing is proved about the client")
         if slow:
             self.notes.append(f"{len(slow)} slow cases were not run (--bookproof-slow runs them): {', '.join(slow)}")
-        if self.problems and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._settings.report is not None:
             self._report(results, slow, interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED)
+        if self.problems and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
         """The section at the end, where there is something to say."""
@@ -82,16 +83,15 @@ class Summary:
 
     def _report(self, results: list[CaseResult], slow: list[str], *, interrupted: bool) -> None:
         from bookproof import __version__
-        from bookproof.report.api import Everyone
-        from bookproof.report.html import HtmlReporter
-        from bookproof.report.json_report import JsonReporter
-        from bookproof.report.junit import JunitReporter
+        from bookproof.report.api import Everyone, make
+        from bookproof.report.api import Settings as ReporterSettings
         from bookproof.results import CaseFinished, RunFinished, RunStarted, Trouble
         from bookproof.suite import exit_status
 
         folder = self._settings.report
         assert folder is not None
-        emit = Everyone([JsonReporter(folder), JunitReporter(folder), HtmlReporter(folder)])
+        reporting = ReporterSettings(output=io.StringIO(), folder=folder)
+        emit = Everyone([make(name, reporting) for name in ("json", "junit", "html")])
         emit(
             RunStarted(
                 client=self._settings.client or "",
@@ -114,4 +114,5 @@ class Summary:
                 interrupted=interrupted,
             )
         )
+        self.problems += [trouble.message for trouble in emit.troubles]
         self.notes.append(f"report: {folder / 'report.html'}")

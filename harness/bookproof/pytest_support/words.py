@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from _pytest._code.code import ReprEntry, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
-from bookproof.report.words import label, rule_of, telling, why
-from bookproof.results import CaseResult, LevelDiff
+from bookproof.report.words import diff_lines, label, rule_of, telling, why
+from bookproof.results import CaseResult
 
 _MOST_ROWS = 10
 
@@ -38,7 +38,7 @@ def explanation(result: CaseResult, *, again: tuple[str, ...] = (), transcript: 
     if check is not None and rule is not None:
         lines += [f"rule {check.rule} ({rule.level}): {rule.text}", f"     {rule.source}"]
     if check is not None and check.diff:
-        lines += ["", *_table(check.diff)]
+        lines += ["", *(f"    {line}" for line in diff_lines(check.diff, most=_MOST_ROWS))]
     if result.stderr:
         lines += ["", "the client's log ends:", *(f"    {line}" for line in result.stderr[-8:])]
     lines.append("")
@@ -60,13 +60,3 @@ def longrepr(message: str, lines: list[str], path: str) -> ReprExceptionInfo:
             reprentries=[ReprEntry(lines, None, None, None, "value")], extraline=None, style="value"
         ),
     )
-
-
-def _table(rows: tuple[LevelDiff, ...]) -> list[str]:
-    cells = [("side", "price", "client", "truth", "")]
-    cells += [(row.side, row.price, row.shown or "-", row.truth or "-", row.note) for row in rows[:_MOST_ROWS]]
-    widths = [max(len(row[column]) for row in cells) for column in range(5)]
-    lines = ["    " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in cells]
-    if len(rows) > _MOST_ROWS:
-        lines.append(f"    and {len(rows) - _MOST_ROWS} more")
-    return [line.rstrip() for line in lines]
