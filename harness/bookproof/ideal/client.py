@@ -124,8 +124,10 @@ class IdealClient:
 
     async def keep_alive(self, socket: Socket, generation: int) -> None:
         ping = self.ideal.keepalive()
-        while ping is not None and generation == self.generation and self.socket is socket:
+        while ping is not None:
             await trio.sleep(20.0)
+            if generation != self.generation or self.socket is not socket:
+                return
             try:
                 await socket.send(ping)
             except ConnectionLost:

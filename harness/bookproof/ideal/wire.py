@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import h11
 import trio
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import InvalidHandshake, InvalidState
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 from websockets.http11 import Response
@@ -70,7 +70,8 @@ class Socket:
             else:
                 self._protocol.send_text(frame.payload)
             await self._flush()
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        except (trio.BrokenResourceError, trio.ClosedResourceError, InvalidState) as error:
+            # InvalidState: one side has said goodbye, which the reader is about to notice
             raise ConnectionLost(f"cannot send: {error}") from None
 
     async def frames(self) -> AsyncIterator[Frame]:
