@@ -66,7 +66,7 @@ class Bookproof:
         dialect: str | None = None,
         *,
         symbols: int = 1,
-        profile: Literal["calm", "busy", "thin", "deep", "one-sided"] = "busy",
+        profile: Literal["calm", "busy", "thin", "deep", "one-sided", "load"] = "busy",
         levels: int = 40,
         seed: int = 1,
         tls: bool = False,

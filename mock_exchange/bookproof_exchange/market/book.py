@@ -62,6 +62,13 @@ class Book:
         self.set(side, price, old + size)
         return old
 
+    def resize(self, side: Side, price: int, size: int) -> None:
+        """`set` for a level that is there and stays: ``size`` is positive."""
+        if self._whole is None and self._tops is None:
+            self._sizes[side][price] = size
+        else:
+            self.set(side, price, size)
+
     def apply(self, changes: Iterable[Change]) -> None:
         """Set every level of ``changes``, in order."""
         for side, price, size in changes:

@@ -112,6 +112,31 @@ class MatchingEngine:
         self.cancel(order)
         return self.limit(side, price, size)
 
+    def resize(self, side: Side, price: int, total: int) -> tuple[OrderChange, ...]:
+        """Make an existing level ``total`` (positive) by its youngest order alone, as one whole event without trades:
+        the same as `replace` and `finish`, the short way. Returns the changes; none where that order cannot do it (the
+        older ones are larger) or nothing changes. No event may be under way."""
+        queue = self._queues[side][price]
+        number, size = queue.popitem()
+        new = total - sum(queue.values()) if queue else total
+        if 0 < new < size:
+            queue[number] = new
+            self.book.resize(side, price, total)
+            return (_new(OrderChange, (_MODIFY, number, side, price, new)),)
+        if new <= size:
+            queue[number] = size
+            return ()
+        fresh = self._next_order
+        self._next_order = fresh + 1
+        queue[fresh] = new
+        homes = self._homes
+        homes[fresh] = homes.pop(number)
+        self.book.resize(side, price, total)
+        return (
+            _new(OrderChange, (_DELETE, number, side, price, size)),
+            _new(OrderChange, (_ADD, fresh, side, price, new)),
+        )
+
     def finish(self) -> Outcome:
         """End the event under way: what happened since the last call."""
         before = self._before

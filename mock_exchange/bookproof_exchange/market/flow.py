@@ -11,15 +11,18 @@ from bookproof_exchange.errors import UsageError, did_you_mean
 from bookproof_exchange.market.acts import SIDES, Acts
 from bookproof_exchange.market.clock import Clock
 from bookproof_exchange.market.engine import MatchingEngine, Outcome
-from bookproof_exchange.market.events import Shape, Side
+from bookproof_exchange.market.events import Event, Shape, Side
 from bookproof_exchange.market.guard import Guard
 from bookproof_exchange.market.instrument import Instrument
+from bookproof_exchange.market.small import SmallEvents
 from bookproof_exchange.market.steering import Steering
 from bookproof_exchange.seeds import stream
 
 _BID, _ASK = SIDES
 
-Profile = Literal["calm", "busy", "thin", "deep", "one-sided"]
+Profile = Literal["calm", "busy", "thin", "deep", "one-sided", "load"]
+"""How a market behaves. ``load``: many small changes, one order's size at one level an event, cheap to make: for load
+and soak. No level comes or goes, unless a script asks for it."""
 
 
 class Temper(NamedTuple):
@@ -45,6 +48,8 @@ class Temper(NamedTuple):
     """A side is emptied, and comes back some events later."""
     bursts: bool
     most_levels: int | None = None
+    small: bool = False
+    """While the book is whole, nothing but small events (see `small.SmallEvents`); the above heals it."""
 
 
 _TEMPERS: dict[Profile, Temper] = {
@@ -53,6 +58,7 @@ _TEMPERS: dict[Profile, Temper] = {
     "thin": Temper(360, 190, 150, 100, 100, 30, 15, 5, 45, 5, 0, bursts=False, most_levels=12),
     "deep": Temper(480, 150, 130, 70, 70, 30, 10, 15, 40, 5, 0, bursts=True),
     "one-sided": Temper(430, 160, 130, 80, 100, 30, 10, 10, 30, 5, 15, bursts=True),
+    "load": Temper(500, 500, 0, 0, 0, 0, 0, 0, 0, 0, 0, bursts=True, small=True),
 }
 
 
@@ -107,6 +113,9 @@ class Flow:
             temper.drain,
         )
         self._until = [total / 1000 for total in accumulate(weights)]
+        self._small: SmallEvents | None = None
+        if temper.small:
+            self._small = SmallEvents(self._acts, self._clock, fewest=self._fewest, wide=self._wide)
 
     @property
     def engine(self) -> MatchingEngine:
@@ -118,13 +127,25 @@ class Flow:
         """The levels that nobody touches."""
         return self._acts.guard
 
-    def next(self, index: int, shape: Shape | None) -> tuple[int, Outcome]:
-        """Event ``index``: its time and what happened. UsageError if the shape is impossible; then nothing happened."""
-        self._acts.index = index
-        if shape is None or shape.kind == "any":
+    def run(self, events: list[Event], until: int) -> None:
+        """Append the unsteered events up to ``until``: the same as `next`, in bulk."""
+        small = self._small
+        while len(events) < until:
+            if small is not None:
+                small.run(events, until)
+                if len(events) == until:
+                    return
+            index = len(events) + 1
+            self._acts.index = index
             self._unsteered()
-        else:
-            self._steering.fulfil(shape)
+            time_us = self._clock.advance()
+            events.append(Event(index, time_us, *self._acts.engine.finish()))
+
+    def next(self, index: int, shape: Shape) -> tuple[int, Outcome]:
+        """Event ``index``, steered: its time and what happened. UsageError if the shape is impossible; then nothing
+        happened."""
+        self._acts.index = index
+        self._steering.fulfil(shape)
         return self._clock.advance(), self._acts.engine.finish()
 
     def _unsteered(self) -> None:

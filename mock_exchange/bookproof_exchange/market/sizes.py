@@ -27,7 +27,7 @@ class Sizes:
 
     def __init__(self, instrument: Instrument, random: Callable[[], float]) -> None:
         self._random = random
-        self._lot = lot = instrument.lot
+        self.lot = lot = instrument.lot
         self.most = largest_on_grid(lot)
         typical = max(1, min(instrument.typical_size, self.most // 1000) // lot)
         self.modulus: int = 10 ** min(5, len(str(typical)) - 1)
@@ -40,7 +40,7 @@ class Sizes:
         lots = int(random() * self._scales[int(random() * 8)])
         modulus = self.modulus
         lots += index % modulus - lots % modulus
-        return (lots or modulus) * self._lot
+        return (lots or modulus) * self.lot
 
     def draw_initial(self) -> int:
         """A size for version 0: round (low digits zero), or with low digits that only a very late event can have."""
@@ -50,11 +50,11 @@ class Sizes:
         lots -= lots % modulus
         if modulus > 10 and random() < 0.6:
             lots += modulus - 1 - int(random() * (modulus // 10))
-        return (lots or modulus) * self._lot
+        return (lots or modulus) * self.lot
 
     def below(self, size: int, index: int) -> int:
         """A size smaller than ``size`` for event ``index``, or 0 where there is none."""
-        lots = size // self._lot
+        lots = size // self.lot
         modulus = self.modulus
         drawn = int(self._random() * lots)
         drawn += index % modulus - drawn % modulus
@@ -64,9 +64,9 @@ class Sizes:
             drawn = index % modulus or modulus
             if drawn >= lots:
                 return 0
-        return drawn * self._lot
+        return drawn * self.lot
 
     def other_than(self, old: int, index: int) -> int:
         """A size for event ``index`` that differs from ``old``."""
         size = self.draw(index)
-        return size if size != old else size + self.modulus * self._lot
+        return size if size != old else size + self.modulus * self.lot

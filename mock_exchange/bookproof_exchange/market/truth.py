@@ -52,18 +52,25 @@ class Truth:
         """Generate the next event (of the shape asked for) and return it; ``last`` grows by one.
 
         Never touches a protected level. UsageError if the shape is impossible in the present book."""
-        index = len(self._events) + 1
-        time_us, (changes, trades, orders) = self._flow.next(index, shape)
-        event = Event(index, time_us, changes, trades, orders)
-        self._events.append(event)
+        events = self._events
+        index = len(events) + 1
+        if shape is None or shape.kind == "any":
+            self._flow.run(events, index)
+        else:
+            time_us, (changes, trades, orders) = self._flow.next(index, shape)
+            events.append(Event(index, time_us, changes, trades, orders))
         if not index % self._spacing:
             self._checkpoints.append(self._flow.engine.book.copy())
-        return event
+        return events[-1]
 
     def ensure(self, index: int) -> None:
         """Generate events until ``last >= index``."""
-        while len(self._events) < index:
-            self.extend()
+        events, spacing = self._events, self._spacing
+        while (last := len(events)) < index:
+            until = min(index, last - last % spacing + spacing)
+            self._flow.run(events, until)
+            if not until % spacing:
+                self._checkpoints.append(self._flow.engine.book.copy())
 
     def event(self, index: int) -> Event:
         """Event ``index`` (1..last)."""

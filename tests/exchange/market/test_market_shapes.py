@@ -152,7 +152,7 @@ def test_sweep_of_more_than_there_is_takes_all() -> None:
     assert truth.book(truth.last).count(ASK) > 0, "the flow brings a swept side back"
 
 
-@pytest.mark.parametrize("profile", ["busy", "one-sided"])
+@pytest.mark.parametrize("profile", ["busy", "one-sided", "load"])
 def test_drain_lasts_until_the_script_refills(profile: Profile) -> None:
     for seed in SEEDS:
         truth = market(seed, profile=profile, age=0)
@@ -257,7 +257,7 @@ def assert_untouched(truth: Truth, protected: list[tuple[Side, int]], first: int
 @settings(max_examples=60)
 @given(
     st.integers(0, 10**6),
-    st.sampled_from(["busy", "thin", "one-sided", "calm"]),
+    st.sampled_from(["busy", "thin", "one-sided", "calm", "load"]),
     st.sampled_from([BTC, TIGHT]),
     st.lists(st.tuples(st.sampled_from(list(Side)), st.integers(0, 11)), min_size=1, max_size=4),
     st.lists(SHAPES, min_size=1, max_size=12),
@@ -284,7 +284,7 @@ def test_protected_levels_stay_through_every_shape(
     assert_untouched(truth, protected, 40)
 
 
-@pytest.mark.parametrize("profile", ["busy", "thin", "one-sided", "calm"])
+@pytest.mark.parametrize("profile", ["busy", "thin", "one-sided", "calm", "load"])
 @pytest.mark.parametrize("kind", ["delete", "sweep", "improve"])
 def test_levels_that_are_gone_do_not_come_back(profile: Profile, kind: ShapeKind) -> None:
     """What a lost update deleted must not be inserted again, or the client would be right by accident."""

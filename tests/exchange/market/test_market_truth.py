@@ -50,7 +50,7 @@ WIDE = Instrument(
     typical_size=5 * 10**18,
 )
 INSTRUMENTS = (BTC, CENTS, COARSE, WIDE)
-PROFILES: tuple[Profile, ...] = ("calm", "busy", "thin", "deep", "one-sided")
+PROFILES: tuple[Profile, ...] = ("calm", "busy", "thin", "deep", "one-sided", "load")
 ALL = [(profile, instrument) for profile in PROFILES for instrument in INSTRUMENTS]
 
 
@@ -149,7 +149,7 @@ def test_levels_of_the_newest_version_are_not_confused_with_later_ones() -> None
 
 
 @pytest.mark.parametrize("depth", [None, 1, 5, 10, 25, 100])
-@pytest.mark.parametrize("profile", ["busy", "one-sided", "thin"])
+@pytest.mark.parametrize("profile", ["busy", "one-sided", "thin", "load"])
 def test_fingerprints_of_every_version_equal_those_from_scratch(profile: Profile, depth: int | None) -> None:
     truth = Truth(BTC, 8, profile=profile, levels=30)
     book = truth.book(0)
@@ -302,7 +302,7 @@ def test_only_the_one_sided_profile_has_an_empty_side() -> None:
         if profile == "thin":
             assert 0.05 < sum(count < 10 for count in found) / len(found) < 0.95
             assert max(found) < 25
-        if profile in ("busy", "calm", "deep"):
+        if profile in ("busy", "calm", "deep", "load"):
             assert min(found) >= 20
             assert max(found) < 80
 
@@ -391,3 +391,43 @@ def test_where_lots_are_coarse_sizes_are_still_sound() -> None:
     truth.ensure(500)
     assert len({change.size for event in truth.events(0, 500) for change in event.changes}) > 5
     assert truth.book(500) != Book()
+
+
+@pytest.mark.parametrize(("profile", "instrument"), ALL, ids=lambda x: x if isinstance(x, str) else x.symbol)
+def test_bulk_makes_the_same_events_as_one_by_one(profile: Profile, instrument: Instrument) -> None:
+    one, other = (Truth(instrument, 4, profile=profile, levels=30) for _ in range(2))
+    singly = [one.extend() for _ in range(400)]
+    for index in (1, 1, 7, 64, 130, 400):
+        other.ensure(index)
+        assert other.last == index
+    assert other.events(0, 400) == singly
+    assert other.book(200) == one.book(200)
+
+
+def test_a_load_is_one_order_at_one_level_and_names_its_event() -> None:
+    truth = Truth(BTC, 3, profile="load")
+    before = truth.book(0)
+    truth.ensure(5000)
+    kinds: dict[int, int] = {}
+    prices = set()
+    for event in truth.events(0, 5000):
+        (change,) = event.changes
+        assert not event.trades
+        assert change.size % 10**5 == event.index % 10**5
+        assert before.get(change.side, change.price), "no level comes or goes"
+        kinds[len(event.orders)] = kinds.get(len(event.orders), 0) + 1
+        prices.add((change.side, change.price))
+    assert len(prices) > 70
+    assert set(kinds) == {1, 2}
+    assert min(kinds.values()) > 1500
+    assert max(size for side in Side for _, size in truth.levels(5000, side)) < 10**10, "sizes do not creep up"
+
+
+def test_a_load_heals_what_a_script_tore_open() -> None:
+    truth = Truth(BTC, 3, profile="load")
+    for shape in (Shape(kind="sweep", side="bid", count=30), Shape(kind="sweep", side="ask", count=38)):
+        truth.extend(shape)
+        truth.ensure(truth.last + 400)
+        bid, ask = truth.levels(truth.last, Side.BID), truth.levels(truth.last, Side.ASK)
+        assert min(len(bid), len(ask)) >= 10
+        assert ask[0][0] - bid[0][0] <= 8
