@@ -135,8 +135,8 @@ def test_waiting_for_what_the_client_must_do(exchange: MockExchange) -> None:
     again = Client(exchange)
     exchange.wait_for("reconnect")
     exchange.wait_for("subscribe")
-    exchange._timing = Timing(request=0.05)
-    with pytest.raises(AssertionError, match="did not unsubscribe within the limit"):
+    exchange._running.timing = Timing(request=0.05)
+    with pytest.raises(CaseFailed, match=r"await-unsubscribe.*No unsubscribe came within 0.05 s"):
         exchange.wait_for("unsubscribe")
     exchange.close()
     again.join()
