@@ -30,6 +30,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 INTERRUPTED = 130
 
 
+class _OutputClosed(Exception):
+    """Nobody reads our output any more, as in ``bookproof list cases | head``."""
+
+
 class Commands(click.Group):
     """A group that imports a command when it is asked for, and suggests the command meant."""
 
@@ -47,6 +51,12 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _OutputClosed from None  # click would make exit status 1 of it
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -112,9 +122,9 @@ def _status(error: BaseException) -> int:
                 return 4
             case click.exceptions.Exit():
                 return leaf.exit_code
-            case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):  # the latter is how click puts it
+            case _OutputClosed() | BrokenPipeError():
                 # whoever read our output has seen enough; what is buffered must not fail when the interpreter ends
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ is not None else 1)
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 return 0
             case SystemExit():
                 return leaf.code if isinstance(leaf.code, int) else 5

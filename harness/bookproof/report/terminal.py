@@ -153,6 +153,7 @@ class TerminalReporter:
 
     def _explain(self, result: CaseResult) -> None:
         """What, against which rule, where, and how to see more."""
+        self._print(one_line(result.title), style="bold", indent=_INDENT)
         self._print("", one_line(why(result)), indent=_INDENT)
         check = telling(result)
         if check is not None:
@@ -161,7 +162,7 @@ class TerminalReporter:
                 self._print("", f"rule {check.rule} ({rule.level}), as above", style="dim", indent=_INDENT)
             elif rule is not None and check.rule is not None:
                 self._cited.add(check.rule)
-                self._print(f"rule {check.rule} ({rule.level}): ", rule.text, style="bold", indent=_INDENT)
+                self._print("", f"rule {check.rule} ({rule.level}): {rule.text}", indent=_INDENT)
                 self._print("", rule.source, style="dim", indent=_INDENT + 2, whole=True)
             for line in diff_lines(check.diff) if check.diff else ():
                 self._print("", line, indent=_INDENT + 2, whole=True)
