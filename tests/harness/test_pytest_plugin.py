@@ -1,4 +1,4 @@
-"""The plugin from outside: whole pytest runs in processes of their own, with real clients and deliberately bad ones."""
+"""The plugin from outside: whole pytest runs, with real clients and deliberately bad ones."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from xml.etree import ElementTree
 
 import pytest
 
+import bookproof.pytest_support.client  # once, not at every run below
+import bookproof.pytest_support.items  # noqa: F401
+
 pytest_plugins = ["pytester"]
 
 CONFORMANCE = ("--bookproof-dialect", "kraken-v2", "--pyargs", "bookproof.conformance")
 
 ADAPTERS = """
 import os
+import time
 from bookproof.adapter import unsupported
 from bookproof.ideal.adapter import IdealAdapter
 
@@ -50,8 +54,7 @@ class CrashingOnce(IdealAdapter):
 class Hanging(IdealAdapter):
     def read(self, symbol, channel):
         open("hanging", "w").close()
-        while True:
-            pass
+        time.sleep(600)
 
 class Unsupported(IdealAdapter):
     async def start(self, start):
@@ -159,7 +162,7 @@ def len_of(result: pytest.RunResult) -> int:
 def test_by_node_id_and_a_crash_that_does_not_come_back(suite: pytest.Pytester) -> None:
     """The crashed case is run again in a fresh process, and the next case gets a living one."""
     module = "bookproof.conformance.catalogue::kraken-v2/book/gap"
-    result = suite.runpytest_subprocess(
+    result = suite.runpytest_inprocess(
         *client("CrashingOnce"), "--bookproof-dialect", "kraken-v2", "--pyargs", f"{module}/single", f"{module}/several"
     )
     result.assert_outcomes(passed=1, failed=1)
@@ -170,10 +173,22 @@ def test_by_node_id_and_a_crash_that_does_not_come_back(suite: pytest.Pytester) 
 
 
 def test_what_is_unsupported_is_skipped_and_nothing_proved_is_not_green(suite: pytest.Pytester) -> None:
-    result = suite.runpytest_subprocess(*client("Unsupported"), *CONFORMANCE, "-k", "gap/single", "-rs")
+    result = suite.runpytest_inprocess(*client("Unsupported"), *CONFORMANCE, "-k", "gap/single", "-rs")
     result.assert_outcomes(skipped=1, deselected=len_of(result) - 1)
     result.stdout.fnmatch_lines(["*no case was run: nothing is proved*", "SKIPPED*unsupported: no books today"])
     assert result.ret == 1
+
+
+def test_a_client_that_never_starts_is_not_tried_at_every_case(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_inprocess(
+        *client("Missing"), *CONFORMANCE, "-k", "gap/single or gap/several or gap/twice", "-ra"
+    )
+    result.assert_outcomes(failed=3, deselected=len_of(result) - 3)
+    result.stdout.fnmatch_lines(
+        ["adapter-error: *Missing*", "the client has never started: *", "FAILED *adapter-error*"]
+    )
+    assert "Traceback (" not in result.stdout.str().replace("    Traceback (", "")
+    assert len(pids(suite)) == 2
 
 
 def test_xdist_reports_and_exit_status(suite: pytest.Pytester) -> None:
@@ -195,16 +210,16 @@ def test_xdist_reports_and_exit_status(suite: pytest.Pytester) -> None:
 def test_own_scenario_files_are_items_and_a_broken_one_is_a_collection_error(suite: pytest.Pytester) -> None:
     (suite.path / "calm.scenario.yaml").write_text(SCENARIO)
     suite.makepyfile(test_other="def test_other(): pass")
-    untouched = suite.runpytest_subprocess()
+    untouched = suite.runpytest_inprocess()
     untouched.assert_outcomes(passed=1)
     options = (*client("Good"), "--bookproof-dialect", "kraken-v2")
-    result = suite.runpytest_subprocess(*options, "-v", "-m", "mine")
+    result = suite.runpytest_inprocess(*options, "-v", "-m", "mine")
     result.stdout.fnmatch_lines(["calm.scenario.yaml::kraken-v2/own/calm PASSED*"])
     assert result.ret == 0
     (suite.path / "broken.scenario.yaml").write_text(
         SCENARIO.replace("own/calm", "own/other").replace("settle", "setle")
     )
-    broken = suite.runpytest_subprocess(*options)
+    broken = suite.runpytest_inprocess(*options)
     broken.stdout.fnmatch_lines(["*broken.scenario.yaml:7:*unknown step 'setle' (did you mean 'settle'?)*"])
     assert "Traceback" not in broken.stdout.str()
     assert broken.ret == 2
@@ -231,14 +246,14 @@ def test_own_scenario_files_are_items_and_a_broken_one_is_a_collection_error(sui
 def test_mistakes_end_the_session_in_one_line(
     pytester: pytest.Pytester, arguments: tuple[str, ...], message: str
 ) -> None:
-    result = pytester.runpytest_subprocess(*arguments)
+    result = pytester.runpytest_inprocess(*arguments)
     assert result.ret == 4
     result.stderr.fnmatch_lines([message])
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
 
 
 def test_a_run_that_selects_nothing_is_not_green(suite: pytest.Pytester) -> None:
-    result = suite.runpytest_subprocess(*client("Good"), *CONFORMANCE, "-k", "no_such_case")
+    result = suite.runpytest_inprocess(*client("Good"), *CONFORMANCE, "-k", "no_such_case")
     assert result.ret == 5
 
 

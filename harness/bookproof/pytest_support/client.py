@@ -14,6 +14,9 @@ from bookproof.venues import LoopbackVenue
 from bookproof_exchange.errors import BookproofError, UsageError
 from bookproof_exchange.timing import Timing
 
+#: Verdicts of a case without an exchange that are the client's doing.
+_NEVER_STARTED = (Verdict.HUNG, Verdict.CRASHED, Verdict.ADAPTER_ERROR)
+
 
 class Client:
     """Runs cases on the configured client. A process that died is replaced for the next case."""
@@ -51,10 +54,11 @@ class Client:
         finally:
             # of an interrupted case the driver is dead, or about to be; the end of the loop ends it in any case
             self._driver = driver
-        if run.exchange is None and run.result.verdict.rank >= Verdict.HUNG.rank and not self._lived:
+        if run.exchange is None and run.result.verdict in _NEVER_STARTED and not self._lived:
             # a client that has never said hello will not do so in the next case either
             self._hopeless = UsageError(f"the client has never started: {run.result.message}")
-        self._lived = True
+        else:
+            self._lived = True
         return run
 
     def close(self) -> None:
