@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Literal
 
 import msgspec
 
@@ -87,6 +88,23 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
     most: float = 0.0
 
 
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened in a case, or several of the same kind in a row, for whoever reads or draws the case."""
+
+    position: int
+    """Of the first evidence."""
+    until: int
+    """Of the last."""
+    at: float
+    """Seconds since the case began."""
+    lane: Literal["script", "fault", "exchange", "client", "book"]
+    """Who did it; ``book``: what the client showed."""
+    kind: str
+    """In the lane ``book`` the claim; ``update``, ``snapshot``, ``drop`` …"""
+    text: str
+    count: int = 1
+
+
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one case."""
 
@@ -116,6 +134,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """Path relative to the report's folder."""
     scenario_file: str | None = None
     """The same: the scenario with the seed that failed, for ``bookproof replay``."""
+    story: tuple[Moment, ...] = ()
+    """What happened, where the case did not pass; of a long case the part about the first thing that was wrong."""
     stderr: tuple[str, ...] = ()
     """The last lines of the client's log, where the case did not pass."""
     reproduce: str = ""

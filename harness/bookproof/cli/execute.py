@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,9 @@ from bookproof.known_update import update
 from bookproof.report import failures, transcript
 from bookproof.report.api import Everyone, Reporter, Settings, make
 from bookproof.report.collect import Collected
+from bookproof.report.story import story
+from bookproof.report.words import telling
+from bookproof.results import Verdict
 from bookproof.suite import PRECEDENCE, Suite, run_suite
 from bookproof.venues import LoopbackVenue
 from bookproof_exchange.errors import UsageError
@@ -77,7 +81,10 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
 
     def keep(case: Case, run: CaseRun) -> None:
         result = run.result
-        changes: dict[str, str] = {"reproduce": _again(case, options)}
+        changes: dict[str, Any] = {"reproduce": _again(case, options)}
+        if result.verdict.rank > Verdict.INFO.rank:
+            check = telling(result)
+            changes["story"] = story(run.evidence, None if check is None else check.position)
         if folder is not None:
             path = Path("transcripts") / f"{failures.file_name(case.id)}.jsonl"
             transcript.write(run.evidence, folder / path)

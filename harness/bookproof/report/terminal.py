@@ -85,7 +85,7 @@ class TerminalReporter:
                 self._case(result)
                 self._show_progress(advance=1)
             case Trouble(message=message):
-                self._print("trouble: ", clean(message), style="bold red")
+                self._print("trouble: ", message, style="bold red")
             case RunFinished():
                 self._finished(event)
 
@@ -93,6 +93,7 @@ class TerminalReporter:
 
     def _print(self, head: str, text: str = "", *, style: str = "", indent: int = 0, whole: bool = False) -> None:
         """A line with its first words in a style. ``whole``: never broken, so that it can be copied."""
+        head, text = (clean(part).replace("\n", " ") for part in (head, text))
         if not head and text.lstrip().startswith("::"):
             text = f"> {text}"  # a CI system would take it for a command of its own
         line = Text(head, style=style)
@@ -102,6 +103,7 @@ class TerminalReporter:
         else:
             padded = Text(" " * indent)
             padded.append_text(line)
+            padded.rstrip()
             self.console.print(padded, soft_wrap=True)
 
     def _show_progress(self, advance: int = 0) -> None:
@@ -120,7 +122,7 @@ class TerminalReporter:
             f"  {many} of {', '.join(event.dialects)}, {jobs} at a time, {seed}",
             style="bold",
         )
-        self._print("", f"client: {clean(event.client)}", whole=True)
+        self._print("", f"client: {event.client}", whole=True)
         if self._live and self.verbosity >= 0:
             self._progress = Progress(
                 SpinnerColumn(),
@@ -145,7 +147,7 @@ class TerminalReporter:
         if said:
             self._explain(result)
         elif result.message and not known:
-            self._print("", clean(result.message), indent=_INDENT)
+            self._print("", result.message, indent=_INDENT)
         if self.verbosity >= 2:
             for check in result.checks:
                 text = f" {check.id:<8} {check.title}" + (f": {one_line(check.message)}" if check.message else "")
@@ -176,7 +178,7 @@ class TerminalReporter:
                 "see:    ", f"{self._folder / result.transcript}{where}", style="dim", indent=_INDENT, whole=True
             )
         if result.reproduce:
-            self._print("again:  ", clean(result.reproduce), style="dim", indent=_INDENT, whole=True)
+            self._print("again:  ", result.reproduce, style="dim", indent=_INDENT, whole=True)
 
     def _finished(self, event: RunFinished) -> None:
         if self._progress is not None:

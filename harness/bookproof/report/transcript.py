@@ -63,6 +63,9 @@ def lines(records: Sequence[evidence.Evidence]) -> Iterable[dict[str, Any]]:
             case evidence.Observed():
                 value |= {"what": "observed", "symbol": record.symbol, "claim": record.claim, "read": record.read}
                 value |= {"version": record.version, "bids": record.bids, "asks": record.asks}
+            case evidence.Waited():
+                value |= {"what": "waited", "place": record.place, "for": record.what, "came": record.came}
+                value |= {"limit": record.limit}
             case _:
                 plain = msgspec.to_builtins(record)
                 value |= {"what": plain.pop("record"), **{k: v for k, v in plain.items() if k not in value}}

@@ -1,0 +1,450 @@
+"""Every reporter, on the same results: what it says, and that hostile text stays text."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+from report_world import HOSTILE, MIXED, check, events, hostile, result
+
+from bookproof.report.api import REPORTERS, Everyone, Settings, make
+from bookproof.report.github import GithubReporter, data, markdown, property_value
+from bookproof.report.html import HtmlReporter
+from bookproof.report.json_report import JsonReporter, schema
+from bookproof.report.junit import JunitReporter
+from bookproof.report.terminal import TerminalReporter
+from bookproof.results import CaseResult, LevelDiff, ResultEvent, RunFinished, Trouble, Verdict
+from bookproof_exchange.data import folder
+from bookproof_exchange.errors import UsageError
+
+RULED = result(
+    "book/gap/single",
+    Verdict.FAIL,
+    [
+        check(
+            rule="kraken-v2/checksum-verify",
+            diff=(LevelDiff(side="bid", price="1.5", shown="2", truth=None, note="ghost: deleted by update 7"),),
+        )
+    ],
+    reproduce="bookproof replay x.yaml --client c",
+    transcript="transcripts/x.jsonl",
+    reproduced=True,
+)
+
+
+class Pipe(io.StringIO):
+    """As a pipe or file."""
+
+
+class Screen(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def feed(reporter: object, heard: Sequence[ResultEvent]) -> None:
+    for event in heard:
+        reporter.handle(event)  # type: ignore[attr-defined]
+
+
+# --- terminal -------------------------------------------------------------------------------------------------------
+
+
+def shown(heard: Sequence[ResultEvent], verbosity: int = 0, output: io.StringIO | None = None, **more: Path) -> str:
+    output = output or Pipe()
+    feed(TerminalReporter(output, verbosity=verbosity, **more), heard)
+    return output.getvalue()
+
+
+def test_terminal_a_failure_says_what_where_why_and_how_to_see_more() -> None:
+    lines = shown(events([RULED, result("book/gap/twice")]), folder=Path("out")).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("fail"))
+    rule = "    rule kraken-v2/checksum-verify (MUST): Compute the CRC-32"
+    assert lines[start].split() == ["fail", "S1", "ghost", "kraken-v2/book/gap/single", "0.25", "s"]
+    assert lines[start + 1 : start + 3] == ["    One update is lost", "    A ghost."]
+    assert lines[start + 3].startswith(rule)
+    assert lines[start + 4].strip().startswith("https://")
+    assert lines[start + 5 : start + 10] == [
+        "      side  price  client  truth",
+        "      bid   1.5    2       -      ghost: deleted by update 7",
+        "    run again in a fresh process: the same",
+        "    see:    out/transcripts/x.jsonl  (position 7)",
+        "    again:  bookproof replay x.yaml --client c",
+    ]
+    assert lines[-2:] == [
+        "1 pass, 1 fail in 1.5 s",
+        "exit status 1: some check failed, or the client crashed or hung",
+    ]
+    assert not any("twice" in line for line in lines)
+
+
+def test_terminal_a_rule_is_quoted_once() -> None:
+    text = shown(events([RULED, RULED]))
+    assert text.count("Compute the CRC-32") == 1
+    assert "rule kraken-v2/checksum-verify (MUST), as above" in text
+
+
+@pytest.mark.parametrize("verbosity", [-1, 0, 1, 2])
+def test_terminal_verbosity(verbosity: int) -> None:
+    text = shown(events(MIXED), verbosity)
+    assert ("kraken-v2/book/gap/twice" in text) == (verbosity >= 1)
+    assert ("known: they know" in text) == (verbosity >= 1)
+    assert ("the client ended: signal" in text.lower()) == (verbosity >= 0)
+    assert ("a property" in text) == (verbosity >= 2)
+    assert "1 pass, 1 warn, 1 unsupported, 1 inconclusive, 1 fail, 1 crashed, 1 known" in text
+    assert "exit status 1" in text
+
+
+def test_terminal_a_pipe_gets_whole_plain_lines() -> None:
+    long = "word " * 100
+    text = shown(events([result(verdict=Verdict.FAIL, checks=[check(message=long)])], client="c " * 100), 2)
+    assert "\x1b" not in text
+    assert "\r" not in text
+    assert long.strip() in text
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_terminal_a_screen_gets_text_wrapped_at_words_but_whole_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    command = "bookproof replay " + "x" * 100
+    failed = result(verdict=Verdict.FAIL, checks=[check(message="word " * 30)], reproduce=command)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown(events([failed]), output=Screen()))
+    assert command in text
+    assert max(len(line) for line in text.splitlines() if "word" in line) <= 60
+
+
+def test_terminal_counts_what_was_not_run() -> None:
+    text = shown(events(MIXED, interrupted=True, not_run=[f"k/c{n}" for n in range(20)], skipped_slow=["k/slow"]))
+    assert "not run any more, 20: k/c0, k/c1" in text
+    assert "and 12 more" in text
+    assert "slow, left out (--slow runs them), 1: k/slow" in text
+    assert text.splitlines()[-1] == "exit status 130: interrupted"
+
+
+def test_terminal_where_nothing_could_run_it_says_only_that() -> None:
+    heard = events(troubles=[Trouble(status=4, message="no client")], not_run=["k/c"], skipped_slow=["k/slow"])
+    assert shown(heard).splitlines()[2:] == [
+        "trouble: no client",
+        "nothing was run in 1.5 s",
+        "exit status 4: wrong usage, or a file that cannot be used",
+    ]
+
+
+def test_terminal_hostile_text_steers_nothing() -> None:
+    for output in (Pipe(), Screen()):
+        text = shown(events(hostile(), client=HOSTILE, troubles=[Trouble(status=5, message=HOSTILE)]), 2, output)
+        allowed = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text) if output.isatty() else text
+        assert "\x1b" not in allowed
+        assert "\x1b[31m\r\n" not in text
+        assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
+        text.encode("utf-8")
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------------
+
+
+def test_json_schema_is_current() -> None:
+    file = folder("schemas") / "report.v1.json"
+    renew = "renew it: python -m bookproof.report.json_report > schemas/report.v1.json"
+    assert json.loads(file.read_text(encoding="utf-8")) == json.loads(json.dumps(schema())), renew
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        events(MIXED, troubles=[Trouble(status=2, message="stale")]),
+        events([RULED]),
+        events(hostile(), client=HOSTILE),
+        events(interrupted=True, not_run=["a"]),
+    ],
+)
+def test_json_reports_validate(tmp_path: Path, heard: list[ResultEvent]) -> None:
+    feed(JsonReporter(tmp_path), heard)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema()).validate(report)
+    assert report["exit_status"] == heard[-1].exit_status  # type: ignore[union-attr]
+
+
+def test_json_has_everything(tmp_path: Path) -> None:
+    feed(JsonReporter(tmp_path, "other.json"), events(MIXED, not_run=["x"]))
+    report = json.loads((tmp_path / "other.json").read_text(encoding="utf-8"))
+    assert report["counts"] == {
+        "pass": 1, "warn": 1, "unsupported": 1, "inconclusive": 1, "fail": 1, "crashed": 1, "known": 1,
+    }  # fmt: skip
+    assert [case["id"] for case in report["cases"]] == [each.id for each in MIXED]
+    assert report["not_run"] == ["x"]
+    assert report["cases"][0]["checks"][0]["anomaly"] == "ghost"
+
+
+def test_json_schema_refuses_what_is_no_report(tmp_path: Path) -> None:
+    feed(JsonReporter(tmp_path), events(MIXED))
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    for spoil in ({"exit_status": 7}, {"counts": {"good": 1}}, {"cases": [{"id": "x"}]}, {"format": "other"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft202012Validator(schema()).validate({**report, **spoil})
+
+
+# --- JUnit ----------------------------------------------------------------------------------------------------------
+
+
+def junit(tmp_path: Path, heard: Sequence[ResultEvent]) -> ElementTree.Element:
+    feed(JunitReporter(tmp_path), heard)
+    return ElementTree.parse(tmp_path / "junit.xml").getroot()
+
+
+def test_junit_is_what_viewers_expect(tmp_path: Path) -> None:
+    root = junit(tmp_path, events(MIXED, troubles=[Trouble(status=2, message="an entry is stale")]))
+    assert root.tag == "testsuites"
+    assert {name: root.get(name) for name in ("tests", "failures", "errors", "skipped", "time")} == {
+        "tests": "8", "failures": "2", "errors": "2", "skipped": "2", "time": "1.500",
+    }  # fmt: skip
+    assert [suite.get("name") for suite in root] == ["kraken-v2", "binance-spot", "run"]
+    for suite in root:
+        cases = suite.findall("testcase")
+        assert suite.get("tests") == str(len(cases))
+        for case in cases:
+            assert case.get("classname")
+            assert float(case.get("time", "")) >= 0
+            outcomes = [child for child in case if child.tag in ("failure", "error", "skipped")]
+            assert len(outcomes) <= 1
+            for outcome in outcomes:
+                assert outcome.get("message")
+    first = root[0].findall("testcase")[0]
+    assert (first.get("classname"), first.get("name")) == ("kraken-v2.book.gap", "book/gap/single")
+    failure = first.find("failure")
+    assert failure is not None
+    assert (failure.get("message"), failure.get("type")) == ("fail S1 ghost: A ghost.", "fail")
+    names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(names) == len(set(names)), "viewers take equal names for one test"
+
+
+def test_junit_tells_what_the_terminal_tells(tmp_path: Path) -> None:
+    failure = junit(tmp_path, events([RULED])).find(".//failure")
+    assert failure is not None
+    assert failure.text is not None
+    for part in ("rule kraken-v2/checksum-verify (MUST)", "ghost: deleted by update 7", "again: bookproof replay"):
+        assert part in failure.text
+
+
+# --- HTML -----------------------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """Every tag, attribute and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def page(tmp_path: Path, heard: Sequence[ResultEvent]) -> tuple[str, Page]:
+    feed(HtmlReporter(tmp_path), heard)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+def test_html_needs_no_network_and_runs_only_its_own_script(tmp_path: Path) -> None:
+    text, parsed = page(tmp_path, events([RULED, *MIXED]))
+    assert len(parsed.all("script")) == 1
+    for tag, attributes in parsed.tags:
+        for name in ("src", "srcset", "data", "action"):
+            assert name not in attributes, (tag, name)
+    assert not parsed.all("link")
+    assert "url(" not in text
+    assert "@import" not in text
+    policy = next(a["content"] for a in parsed.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert "default-src 'none'" in policy
+
+
+def test_html_shows_failures_open_and_links_within_the_page(tmp_path: Path) -> None:
+    text, parsed = page(tmp_path, events([RULED, result("book/gap/twice")]))
+    ids = {attributes["id"] for _, attributes in parsed.tags if "id" in attributes}
+    links = [str(attributes["href"]) for attributes in parsed.all("a")]
+    assert {link[1:] for link in links if link.startswith("#")} <= ids
+    assert "transcripts/x.jsonl" in links
+    shown = {attributes.get("id"): "open" in attributes for attributes in parsed.all("details")}
+    assert shown["kraken-v2/book/gap/single"]
+    assert not shown["kraken-v2/book/gap/twice"]
+    assert "Compute the CRC-32" in html.unescape(text)
+
+
+def test_html_hostile_text_stays_text(tmp_path: Path) -> None:
+    _, clean_page = page(tmp_path, events(_harmless(hostile())))
+    text, parsed = page(tmp_path, events(hostile(), client=HOSTILE, troubles=[Trouble(status=5, message=HOSTILE)]))
+    assert len(parsed.all("script")) == 1
+    assert {tag for tag, _ in parsed.tags} <= {tag for tag, _ in clean_page.tags} | {"p"}
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", text)
+    assert "<script>alert(" in "".join(parsed.text)
+
+
+def _harmless(results: list[CaseResult]) -> list[CaseResult]:
+    import msgspec
+
+    plain = json.loads(json.dumps(msgspec.to_builtins(results)).replace(json.dumps(HOSTILE)[1:-1], "harmless"))
+    return msgspec.convert(plain, list[CaseResult])
+
+
+# --- GitHub ---------------------------------------------------------------------------------------------------------
+
+
+def test_github_annotates_failures_and_warnings_only(tmp_path: Path) -> None:
+    output = Pipe()
+    feed(GithubReporter(output, {}), events(MIXED, troubles=[Trouble(status=2, message="an entry is stale")]))
+    assert [line.split("::")[1] for line in output.getvalue().splitlines()] == [
+        "error title=kraken-v2/book/gap/single%3A fail S1 ghost",
+        "error title=kraken-v2/book/delete/best%3A crashed",
+        "warning title=kraken-v2/trades/plain%3A warn S2 went-back",
+        "error title=binance-spot/book/gap/single%3A inconclusive V0 ghost",
+        "error title=bookproof",
+    ]
+
+
+def test_github_hostile_text_is_one_command() -> None:
+    output = Pipe()
+    feed(GithubReporter(output, {}), events(hostile()))
+    lines = output.getvalue().splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert re.fullmatch(r"::error title=[^:,\r\n]*::.*", line)
+        assert "\x1b" not in line
+    assert data("50%\r\n:,") == "50%25%0D%0A:,"
+    assert property_value("50%\n:,") == "50%25%0A%3A%2C"
+
+
+def test_github_no_more_annotations_than_it_shows() -> None:
+    output = Pipe()
+    failed = [result(f"book/gap/{n}", Verdict.FAIL, [check()]) for n in range(30)]
+    feed(GithubReporter(output, {}), events(failed))
+    lines = output.getvalue().splitlines()
+    assert len(lines) == 10
+    assert "the rest is in the log" in lines[-1]
+
+
+def test_github_summary_is_appended(tmp_path: Path) -> None:
+    file = tmp_path / "summary.md"
+    file.write_text("before\n")
+    for heard in (events(MIXED), events(hostile(), client=HOSTILE)):
+        feed(GithubReporter(Pipe(), {"GITHUB_STEP_SUMMARY": str(file)}), heard)
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("before\n### Bookproof")
+    assert "| book/gap | 1 inconclusive | 1 pass, 1 fail |" in text
+    assert "<script" not in text
+    for line in text.splitlines():
+        if line.startswith("|") and "---" not in line:
+            assert len(re.findall(r"(?<!\\)\|", line)) in (4, 5, 3)
+
+
+def test_github_summary_keeps_to_the_limit(tmp_path: Path) -> None:
+    file = tmp_path / "summary.md"
+    many = [result(f"book/gap/{n}", Verdict.FAIL, [check(message="ü" * 5000)]) for n in range(3000)]
+    feed(GithubReporter(Pipe(), {"GITHUB_STEP_SUMMARY": str(file)}), events(many))
+    assert file.stat().st_size < 1024 * 1024
+    assert "And 2800 more." in markdown_of(many)
+
+
+def markdown_of(results: Sequence[CaseResult]) -> str:
+    from bookproof.report.collect import Collected
+
+    collected = Collected()
+    feed(collected, events(results))
+    return markdown(collected)
+
+
+# --- the extension point ----------------------------------------------------------------------------------------------
+
+
+class Failing:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.heard = 0
+
+    def handle(self, event: ResultEvent) -> None:
+        self.heard += 1
+        raise self.error
+
+
+def test_a_reporter_that_raises_disturbs_no_other_and_is_told_of(tmp_path: Path) -> None:
+    bug, full = Failing(ZeroDivisionError("x")), Failing(OSError(28, "No space left on device", "report.json"))
+    output = Pipe()
+    everyone = Everyone([bug, full, TerminalReporter(output)])
+    for event in events(MIXED):
+        everyone(event)
+    assert (bug.heard, full.heard) == (1, 1)
+    assert "exit status 1" in output.getvalue()
+    assert [(trouble.status, trouble.message) for trouble in everyone.troubles] == [
+        (5, "Failing failed: ZeroDivisionError: x"),
+        (4, "Failing cannot write 'report.json': No space left on device"),
+    ]
+
+
+def test_the_built_in_reporters_are_made_by_name(tmp_path: Path) -> None:
+    settings = Settings(output=Pipe(), folder=tmp_path)
+    for name in ("terminal", "json", "html", "junit", "github"):
+        feed(make(name, settings), events(MIXED))
+    assert {file.name for file in tmp_path.iterdir()} == {"report.json", "report.html", "junit.xml"}
+    with pytest.raises(UsageError, match="junit"):
+        make("junitt", settings)
+    with pytest.raises(UsageError, match="no place"):
+        make("junit", Settings(output=Pipe()))
+    with pytest.raises(UsageError, match="no folder"):
+        make("junit", Settings(output=Pipe(), target=str(tmp_path / "no" / "x.xml")))
+    feed(make("junit", Settings(output=Pipe(), target=str(tmp_path / "mine.xml"))), events(MIXED))
+    assert (tmp_path / "mine.xml").exists()
+
+
+def test_another_package_can_bring_a_reporter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from importlib import metadata
+
+    site = tmp_path / "site"
+    (site / "other-1.dist-info").mkdir(parents=True)
+    (site / "other-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
+    (site / "other-1.dist-info" / "entry_points.txt").write_text(
+        "[bookproof.reporters]\nlines = other_reporter:Lines\n"
+    )
+    (site / "other_reporter.py").write_text(
+        "class Lines:\n"
+        "    def __init__(self, settings):\n"
+        "        self.target = settings.target\n"
+        "    def handle(self, event):\n"
+        "        with open(self.target, 'a') as file: file.write(type(event).__name__ + '\\n')\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    assert any(point.name == "lines" for point in metadata.entry_points(group="bookproof.reporters"))
+    monkeypatch.setattr(REPORTERS, "_scanned", False)
+    monkeypatch.setattr(REPORTERS, "_makers", dict(REPORTERS._makers))
+    monkeypatch.setattr(REPORTERS, "_made", dict(REPORTERS._made))
+    target = tmp_path / "lines.txt"
+    feed(make("lines", Settings(output=Pipe(), target=str(target))), events([RULED]))
+    assert target.read_text().split() == ["RunStarted", "CaseStarted", "CaseFinished", "RunFinished"]
+
+
+def test_a_run_that_ended_without_events_is_no_success() -> None:
+    from bookproof.report.collect import Collected
+    from bookproof.report.json_report import as_value
+
+    assert as_value(Collected())["exit_status"] == 5
+    assert isinstance(events()[-1], RunFinished)
