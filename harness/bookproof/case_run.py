@@ -392,6 +392,7 @@ def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
         notice=running.timing.notice,
         rules=rules_by_property(case.dialect, running.dialect.rules, scenario.rules),
         honest=scenario.expect.honest,
+        live=scenario.expect.live,
         resync=scenario.expect.resync,
         most_resyncs=scenario.expect.most_resyncs,
         sequence_base={symbol: exchange.view.sequence_base(symbol) for symbol in exchange.symbols}

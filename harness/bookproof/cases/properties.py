@@ -22,7 +22,7 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "shutdown-notice": ("E1", "S1"),
     "pong": ("E6",),
     "keepalive": ("E6",),
-    "refusal-surfaced": ("E1", "S1"),
+    "refusal-surfaced": ("await-report", "E1", "S1"),
     "unknown-tolerated": ("E6", "E3"),
     "malformed-survived": ("E1", "S1"),
     "isolation": ("S7", "S1"),

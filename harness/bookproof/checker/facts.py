@@ -91,5 +91,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The venue promises that a snapshot is never older than what was sent before: S2 is then a MUST across epochs."""
     stability: Literal["MUST", "SHOULD", "MAY"] = "SHOULD"
     """The level of E2 (no more recoveries once converged)."""
+    live: bool = True
+    """False: a right client may never get to a live book in this scenario; that it was looked at is enough."""
     await_levels: Mapping[int, Literal["MUST", "SHOULD", "MAY"]] = {}
     """The level of each `await` step, by place; MUST where not named."""

@@ -58,7 +58,10 @@ def _vacuity(facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge]
 
     live = sum(judged.live for judged in judges.values())
     expects_book = any(record for record in timeline.observed.values()) or not timeline.trades
-    if not live and expects_book:
+    if not facts.live:
+        if not any(timeline.observed.values()):
+            vacuous("nothing-shown", "The client was never looked at.")
+    elif not live and expects_book:
         vacuous("nothing-live", "The client never said that a book was live.")
     elif not live and not timeline.shown_trades:
         vacuous("nothing-shown", "The client showed nothing.")
@@ -68,7 +71,7 @@ def _vacuity(facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge]
     reached = {
         record.fault
         for record in timeline.struck
-        if record.connection is None or record.connection in timeline.subscribed_on
+        if record.connection is None or record.connection in timeline.subscribed_on or record.kind == "refuse-subscribe"
     }
     for fault in sorted(struck - reached):
         vacuous("fault-unseen", f"Fault {fault} struck only where no client had subscribed.")

@@ -34,7 +34,7 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     make: Callable[..., IdealClient]
     kills: frozenset[str]
-    where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap"] = "all"
+    where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap", "refusal"] = "all"
 
     def exists_on(self, dialect: Dialect) -> bool:
         traits = dialect.traits
@@ -45,6 +45,8 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
                 return traits.snapshot_from == self.where
             case "sequence":
                 return traits.sequence
+            case "refusal":
+                return "refusal-surfaced" in dialect.rules
             case "overlap":
                 # only where the venue's own words say that an old event is to be ignored
                 return "overlap-accepted" in dialect.rules
@@ -302,6 +304,11 @@ class ReconnectKeepsLive(Keeper):
         self.buffer.clear()
 
 
+class IgnoresRefusal(IdealClient):
+    async def refused(self, reason: str) -> None:
+        pass
+
+
 class DiesOnMalformed(IdealClient):
     async def handle(self, decoded: Decoded) -> None:
         if isinstance(decoded, Malformed):
@@ -410,7 +417,7 @@ def _mutant(
     title: str,
     make: type[Keeper] | type[IdealClient],
     kills: Sequence[str],
-    where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap"] = "all",
+    where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap", "refusal"] = "all",
 ) -> Mutant:
     client: Callable[..., IdealClient] = _client(make) if issubclass(make, Keeper) else make
     return Mutant(name=name, bug_class=bug_class, title=title, make=client, kills=frozenset(kills), where=where)
@@ -469,6 +476,9 @@ MUTANTS: Mapping[str, Mutant] = {
         _mutant("loses-digits", "I", "the last digit of a size is lost", LosesDigits, ["S1"]),
         _mutant("no-reconnect", "J", "does not reconnect", NoReconnect, ["E1"]),
         _mutant("reconnect-keeps-live", "J", "stays live over a reconnect", ReconnectKeepsLive, ["S4", "S1", "E1"]),
+        _mutant(
+            "ignores-refusal", "J", "a refused subscription is not noticed", IgnoresRefusal, ["await-report"], "refusal"
+        ),
         _mutant("dies-on-malformed", "J", "a malformed message ends the client", DiesOnMalformed, ["crashed"]),
         _mutant("mixes-symbols", "K", "updates of one symbol reach another's book", MixesSymbols, ["S7", "S1"]),
         _mutant("stays-live-when-broken", "X", "says live while it recovers", StaysLiveWhenBroken, ["S4"]),

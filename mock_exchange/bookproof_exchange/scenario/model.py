@@ -91,7 +91,7 @@ class Quiet(StepBase, frozen=True, kw_only=True, tag="quiet"):
 class Await(StepBase, frozen=True, kw_only=True, tag="await"):
     """Wait for something that the client must do. ``limit``: seconds, for what takes the client a timer of its own."""
 
-    what: Literal["reconnect", "subscribe", "unsubscribe", "snapshot-request"]
+    what: Literal["reconnect", "subscribe", "unsubscribe", "snapshot-request", "report"]
     limit: float | None = None
     level: Literal["MUST", "SHOULD", "MAY"] = "MUST"
 
@@ -122,11 +122,14 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ``resync``: what the client does at the exchange after it was in sync (subscribe again, fetch a snapshot,
     reconnect): ``none``: nothing (E6, no false alarm); ``some``: at least once; ``any``: not judged.
     ``honest``: S4 is the point of the scenario (a probe must have observed the client between tell and recovery).
-    ``most_resyncs``: E2/E5, no more than so many recoveries a fault."""
+    ``most_resyncs``: E2/E5, no more than so many recoveries a fault.
+    ``live``: false where a right client may never get to a live book (a refused subscription): then a script needs no
+    `sync`, and it is enough that the client was looked at."""
 
     resync: Literal["none", "some", "any"] = "any"
     honest: bool = False
     most_resyncs: int | None = 3
+    live: bool = True
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -247,6 +247,8 @@ def _happened(exchange: Exchange, what: str) -> Callable[[], bool]:
                 case "subscribe", evidence.Received(intents=intents) | evidence.Opened(intents=intents):
                     if any(isinstance(intent, Subscribed) for intent in intents):
                         return True
+                case "report", evidence.ClientEvent(kind="error" | "warning"):
+                    return True
                 case "unsubscribe", evidence.Received(intents=intents):
                     if any(isinstance(intent, Unsubscribed) for intent in intents):
                         return True
