@@ -115,7 +115,8 @@ class Flow:
         self._until = [total / 1000 for total in accumulate(weights)]
         self._small: SmallEvents | None = None
         if temper.small:
-            self._small = SmallEvents(self._acts, self._clock, fewest=self._fewest, wide=self._wide)
+            bits = stream(seed, "market", instrument.symbol, "small").getrandbits
+            self._small = SmallEvents(self._acts, self._clock, bits, fewest=self._fewest, wide=self._wide)
 
     @property
     def engine(self) -> MatchingEngine:

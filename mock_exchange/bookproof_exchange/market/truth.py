@@ -66,11 +66,15 @@ class Truth:
     def ensure(self, index: int) -> None:
         """Generate events until ``last >= index``."""
         events, spacing = self._events, self._spacing
-        while (last := len(events)) < index:
-            until = min(index, last - last % spacing + spacing)
+        last = len(events)
+        while last < index:
+            until = last - last % spacing + spacing
+            if index < until:
+                self._flow.run(events, index)
+                return
             self._flow.run(events, until)
-            if not until % spacing:
-                self._checkpoints.append(self._flow.engine.book.copy())
+            self._checkpoints.append(self._flow.engine.book.copy())
+            last = until
 
     def event(self, index: int) -> Event:
         """Event ``index`` (1..last)."""
@@ -86,6 +90,8 @@ class Truth:
 
     def time_us(self, index: int) -> int:
         """Logical time of version ``index`` (0 for version 0)."""
+        if 0 < index <= len(self._events):
+            return self._events[index - 1].time_us
         return self.event(index).time_us if index else 0
 
     def book(self, index: int) -> Book:

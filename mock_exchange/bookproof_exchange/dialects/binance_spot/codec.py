@@ -22,38 +22,43 @@ _MOST_CACHED = 200_000
 NOTHING = "0.00000000"
 
 
+class _Numbers(dict[int, str]):
+    """Scaled numbers to the venue's texts, remembered."""
+
+    def __init__(self, decimals: int) -> None:
+        super().__init__()
+        self._factor: int = 10 ** (TEXT_DECIMALS - decimals)
+
+    def __missing__(self, value: int) -> str:
+        if len(self) >= _MOST_CACHED:
+            self.clear()
+        text = self[value] = to_text(value * self._factor, TEXT_DECIMALS)
+        return text
+
+
 class Texts:
     """The venue's texts of one instrument's prices and sizes, remembered: a book repeats them for ever."""
 
     def __init__(self, instrument: Instrument) -> None:
-        self._price_decimals = instrument.price_decimals
-        self._size_decimals = instrument.size_decimals
-        self._prices: dict[int, str] = {}
-        self._sizes: dict[int, str] = {}
+        self.prices = _Numbers(instrument.price_decimals)
+        self.sizes = _Numbers(instrument.size_decimals)
 
     def price(self, value: int) -> str:
-        text = self._prices.get(value)
-        if text is None:
-            text = _remember(self._prices, value, self._price_decimals)
-        return text
+        return self.prices[value]
 
     def size(self, value: int) -> str:
-        text = self._sizes.get(value)
-        if text is None:
-            text = _remember(self._sizes, value, self._size_decimals)
-        return text
+        return self.sizes[value]
 
     def rows(self, levels: Iterable[tuple[int, int]]) -> str:
         """``[["78436.75000000","2.32432000"],…]``, in the order given."""
-        rows = ",".join([f'["{self.price(price)}","{self.size(size)}"]' for price, size in levels])
+        prices, sizes = self.prices, self.sizes
+        rows = ",".join([f'["{prices[price]}","{sizes[size]}"]' for price, size in levels])
         return f"[{rows}]"
 
-
-def _remember(cache: dict[int, str], value: int, decimals: int) -> str:
-    if len(cache) >= _MOST_CACHED:
-        cache.clear()
-    text = cache[value] = to_text(value * 10 ** (TEXT_DECIMALS - decimals), TEXT_DECIMALS)
-    return text
+    def change_rows(self, changes: Iterable[Change]) -> str:
+        """The same of changes."""
+        prices, sizes = self.prices, self.sizes
+        return ",".join([f'["{prices[price]}","{sizes[size]}"]' for _, price, size in changes])
 
 
 @functools.lru_cache(maxsize=256)
@@ -74,15 +79,20 @@ class Clock(msgspec.Struct, frozen=True):
 # --- book ---------------------------------------------------------------------------------------------------------
 
 
-def net(events: Iterable[Event]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """What a batch of events leaves behind: for every touched price its last absolute size, best first.
+def net(events: Sequence[Event]) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """What a batch of events leaves behind, bids and asks: for every touched price its last change, best first.
 
     A price that was set and removed within the batch remains as a zero row."""
-    sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
+    if len(events) == 1 and len(events[0].changes) == 1:
+        changes = events[0].changes
+        return ((), changes) if changes[0].side else (changes, ())
+    bids: dict[int, Change] = {}
+    asks: dict[int, Change] = {}
     for event in events:
-        for side, price, size in event.changes:
-            sides[side][price] = size
-    return sorted(sides[Side.BID].items(), reverse=True), sorted(sides[Side.ASK].items())
+        for change in event.changes:
+            side, price, _ = change
+            (asks if side else bids)[price] = change
+    return tuple([bids[price] for price in sorted(bids, reverse=True)]), tuple([asks[price] for price in sorted(asks)])
 
 
 def changes_of(bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]]) -> tuple[Change, ...]:
@@ -93,20 +103,24 @@ def changes_of(bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]])
     )
 
 
-def depth_update(
-    instrument: Instrument,
-    stamp: int,
-    first: int,
-    last: int,
-    bids: Sequence[tuple[int, int]],
-    asks: Sequence[tuple[int, int]],
-) -> str:
-    """A diff depth event; ``first``, ``last`` are U and u."""
-    write = texts(instrument)
-    return (
-        f'{{"e":"depthUpdate","E":{stamp},"s":"{instrument.symbol}","U":{first},"u":{last},'
-        f'"b":{write.rows(bids)},"a":{write.rows(asks)}}}'
-    )
+class DepthEvents:
+    """Writes the diff depth events of one stream."""
+
+    def __init__(self, instrument: Instrument, stream: str) -> None:
+        self._rows = texts(instrument).change_rows
+        self._between = f',"s":"{instrument.symbol}","U":'
+        self._wrapper = f'{{"stream":{_json_text(stream)},"data":'
+
+    def write(
+        self, stamp: int, first: int, last: int, bids: Iterable[Change], asks: Iterable[Change], *, combined: bool
+    ) -> bytes:
+        """A frame's payload; ``first``, ``last`` are U and u."""
+        rows = self._rows
+        data = (
+            f'{{"e":"depthUpdate","E":{stamp}{self._between}{first},"u":{last},'
+            f'"b":[{rows(bids) if bids else ""}],"a":[{rows(asks) if asks else ""}]}}'
+        )
+        return (f"{self._wrapper}{data}}}" if combined else data).encode()
 
 
 def whole_book(instrument: Instrument, last: int, bids: Levels, asks: Levels) -> str:

@@ -12,6 +12,7 @@ due within the stream's interval). ``bookTicker`` is kept beside the feeds: it i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from bookproof_exchange.dialects.api import (
@@ -49,6 +50,15 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name for name in text.split("/") if name)
 
 
+class _Depth(NamedTuple):
+    """What stays the same between two events of a diff depth stream."""
+
+    feed: Feed
+    base: int
+    """The update id of version 0."""
+    events: codec.DepthEvents
+
+
 class BinanceSession:
     """One connection. See `bookproof_exchange.dialects.api.Session`."""
 
@@ -58,6 +68,7 @@ class BinanceSession:
         self._clock = codec.Clock(request.query.get("timeUnit", "").upper() == "MICROSECOND")
         self._streams: dict[str, Stream] = {}
         self._by_symbol: dict[str, list[Stream]] = {}
+        self._depths: dict[str, _Depth] = {}
         self._silent: dict[str, tuple[int, int]] = {}
         """By diff depth stream: the versions of the last ticks that changed nothing and were not sent. The next event
         covers them too, because update ids have no holes."""
@@ -113,6 +124,12 @@ class BinanceSession:
             else:
                 self._streams[name] = stream
                 self._by_symbol.setdefault(stream.symbol, []).append(stream)
+                if stream.kind == "depth" and stream.feed is not None:
+                    self._depths[name] = _Depth(
+                        stream.feed,
+                        self._view.sequence_base(stream.symbol),
+                        codec.DepthEvents(self._view.instruments[stream.symbol], name),
+                    )
                 intents.append(Asked(name) if stream.feed is None else Subscribed(stream.feed))
                 if stream.kind == "partial" and stream.feed is not None:
                     snapshots.append(stream.feed)
@@ -125,6 +142,7 @@ class BinanceSession:
             if stream is not None:
                 self._by_symbol[stream.symbol].remove(stream)
                 self._silent.pop(name, None)
+                self._depths.pop(name, None)
             if stream is None or stream.feed is None:
                 intents.append(Asked(f"unsubscribe {name}"))
             else:
@@ -151,7 +169,9 @@ class BinanceSession:
         for stream in streams:
             match stream.kind:
                 case "depth":
-                    messages.extend(self._depth(stream, instrument, tick))
+                    message = self._depth(stream.name, self._depths[stream.name], tick)
+                    if message is not None:
+                        messages.append(message)
                 case "partial":
                     if self._moved(tick, stream.levels):
                         messages.append(self._partial(stream, instrument, tick.last))
@@ -182,35 +202,29 @@ class BinanceSession:
         data = codec.server_shutdown(self._clock.stamp(self._view.now_us))
         return (Message(kind=Kind.NOTICE, payload=self._framed("!serverShutdown", data)),)
 
-    def _depth(self, stream: Stream, instrument: Instrument, tick: Tick) -> Sequence[Message]:
+    def _depth(self, name: str, depth: _Depth, tick: Tick) -> Message | None:
         view = self._view
-        first = tick.first
-        silent = self._silent.pop(stream.name, None)
-        if silent is not None and silent[1] == tick.first:
-            first = silent[0]
-        bids, asks = codec.net(view.truth(tick.symbol).events(tick.first, tick.last))
+        symbol, start, last = tick.symbol, tick.first, tick.last
+        first = start
+        if self._silent:
+            silent = self._silent.pop(name, None)
+            if silent is not None and silent[1] == start:
+                first = silent[0]
+        bids, asks = codec.net(view.truth(symbol).events(start, last))
         if not bids and not asks:
-            self._silent[stream.name] = (first, tick.last)
-            return ()
-        stamp = self._clock.stamp(view.time_us(tick.symbol, tick.last))
-        data = codec.depth_update(
-            instrument,
-            stamp,
-            codec.sequence(view, tick.symbol, first + 1),
-            codec.sequence(view, tick.symbol, tick.last),
+            self._silent[name] = (first, last)
+            return None
+        base = depth.base
+        time_us = view.time_us(symbol, last)
+        payload = depth.events.write(
+            time_us if self._clock.micro else time_us // 1000,
+            base + first + 1,
+            base + last,
             bids,
             asks,
+            combined=self._combined,
         )
-        return (
-            Message(
-                kind=Kind.UPDATE,
-                payload=self._framed(stream.name, data),
-                feed=stream.feed,
-                first=first,
-                last=tick.last,
-                changes=codec.changes_of(bids, asks),
-            ),
-        )
+        return Message(kind=Kind.UPDATE, payload=payload, feed=depth.feed, first=first, last=last, changes=bids + asks)
 
     def _moved(self, tick: Tick, depth: int | None) -> bool:
         truth = self._view.truth(tick.symbol)
