@@ -70,7 +70,7 @@ class CcxtAdapter {
         while (this.running) {
             let shown;
             try {
-                await this.exchange.loadMarkets();
+                if (!this.exchange.markets) await this.exchange.loadMarkets();
                 shown = await watch(this.unified(symbol));
             } catch (error) {
                 failed.call(this, symbol);
@@ -138,5 +138,6 @@ const hello = {
     push: true,
     claims: false,
     numbers: 'float',
+    isolation: 'process', // a request that waits for ccxt's rate limit is sent after close(), and its failure ends the process
 };
 await serve(hello, (test) => new CcxtAdapter(test, JSON.parse(values.config)));

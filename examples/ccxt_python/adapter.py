@@ -87,7 +87,8 @@ class CcxtAdapter(AsyncioAdapter):
         failures = 0
         while True:
             try:
-                await self.exchange.load_markets()
+                if not self.exchange.markets:
+                    await self.exchange.load_markets()
                 shown = await watch(self.unified(symbol))
             except (Exception, asyncio.CancelledError) as error:
                 # ccxt cancels the calls of other symbols where it closes a connection
