@@ -18,7 +18,9 @@ from bookproof.ideal.client import IdealClient
 from bookproof.ideal.memory import IDEAL_INFO, ClientMaker, ideal_factory
 from bookproof.results import CaseResult, Verdict
 from bookproof.selftest.mutants import Mutant
+from bookproof.selftest.schedule import fixed_order, reseed
 from bookproof.venues import MemoryVenue
+from bookproof_exchange.seeds import derive
 from bookproof_exchange.timing import Timing
 
 #: Limits for virtual time: generous where a client's own timers count, they cost nothing.
@@ -56,6 +58,7 @@ def run_in_memory(
         for case in cases:
             if driver is None or not driver.alive:
                 driver = await factory()
+            reseed(derive(case.exchange_seed, "schedule"))
             run = await run_case(case, driver, venue, timing)
             runs.append(run)
             if stop(run):
@@ -64,7 +67,8 @@ def run_in_memory(
             await driver.close()
         return runs
 
-    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    with fixed_order():
+        return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def prove_ideal(cases: Sequence[Case]) -> list[CaseResult]:
