@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from bookproof.cases.plan import Case
-from bookproof.cases.properties import rules_by_property
+from bookproof.cases.properties import rules_by_property, weighed
 from bookproof.checker.facts import Chain, Facts, Region
 from bookproof.checker.judge import freshness, judge
 from bookproof.checker.match import Matcher
@@ -345,7 +345,7 @@ def conclude(running: _Running) -> CaseRun:
         return CaseRun(result=result, evidence=records, chains={}, exchange=exchange)
     chains = running.follow().chains()
     facts = facts_of(running, chains)
-    checks = list(judge(facts, records))
+    checks = [weighed(check, running.dialect.rules) for check in judge(facts, records)]
     checks.extend(_self_check(running, chains))
     verdict = worst([check.verdict for check in checks])
     message, stderr = "", ()

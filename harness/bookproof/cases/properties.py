@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
+from bookproof.results import Check, Verdict
+from bookproof_exchange.dialects.api import Rule
+
 #: Rule key -> the properties whose failure breaks it, most telling first.
 PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "snapshot-replaces": ("S3", "S1", "E1"),
@@ -51,3 +56,25 @@ def rules_by_property(dialect: str, known: Mapping[str, object], keys: Sequence[
             for name in PROPERTIES.get(key, ()):
                 found.setdefault(name, f"{dialect}/{key}")
     return found
+
+
+#: Whatever a rule says, these stand as they are: a wrong book shown as live is wrong, and what proved nothing proved nothing.
+_ALWAYS = frozenset({"S1", "S2", "S3", "S7", "T1", "V0", "H1"})
+
+
+def weighed(check: Check, rules: Mapping[str, Rule]) -> Check:
+    """A failure counts as much as the rule that it breaks: a broken SHOULD is a warning, a broken MAY is information, and
+    a rule that is not certain is never more than a warning."""
+    if check.verdict is not Verdict.FAIL or check.rule is None or check.id.partition("@")[0] in _ALWAYS:
+        return check
+    rule = rules.get(check.rule.partition("/")[2])
+    if rule is None:
+        return check
+    match rule.level:
+        case "MUST":
+            verdict = Verdict.FAIL if rule.certain else Verdict.WARN
+        case "SHOULD":
+            verdict = Verdict.WARN
+        case "MAY":
+            verdict = Verdict.INFO
+    return msgspec.structs.replace(check, verdict=verdict)

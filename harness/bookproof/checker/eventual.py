@@ -63,8 +63,9 @@ def _state(
         findings.append(
             Finding(
                 verdict=Verdict.FAIL,
-                anomaly="too-late",
-                message=f"The state came, but not within {waited.limit:g} s.",
+                anomaly="not-sent",
+                message=f"The client shows the newest book that it was sent, but within {waited.limit:g} s it was not "
+                "sent the present one: it did not subscribe again, or its connection was not read.",
                 position=waited.position,
             )
         )

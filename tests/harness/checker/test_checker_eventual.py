@@ -66,7 +66,7 @@ def test_e3_names_what_is_wrong_with_the_last_book(world: World) -> None:
 def test_e3_too_late_where_the_state_is_right_after_all(world: World) -> None:
     world.show_version(12)
     world.waited("settle", False, place=3)
-    assert world.judge()["E3@3"].anomaly == "too-late"
+    assert world.judge()["E3@3"].anomaly == "not-sent"
 
 
 def test_awaits_take_the_level_of_their_step(world: World) -> None:
