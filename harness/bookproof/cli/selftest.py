@@ -36,7 +36,8 @@ def selftest(
 ) -> int:
     """Ideal clients must pass every case; every mutant must be caught. Exit 5 if not: then Bookproof is wrong.
 
-    Mutants are ideal clients with exactly one bug each. Everything runs in memory under a virtual clock.
+    Mutants are ideal clients with exactly one bug each. Everything runs in memory under a virtual clock. With --case, a
+    mutant that these cases do not catch proves nothing, and is only shown.
     """
     for name in names:
         if name not in MUTANTS:
@@ -47,7 +48,8 @@ def selftest(
         wrong += _ideal(dialect, cases, seeds)
         if with_mutants:
             chosen = [mutant for name, mutant in MUTANTS.items() if not names or name in names]
-            wrong += sum(not _caught(mutant, cases) for mutant in chosen if mutant.exists_on(dialect))
+            survived = [mutant for mutant in chosen if mutant.exists_on(dialect) and not _caught(mutant, cases)]
+            wrong += 0 if patterns else len(survived)
     click.echo("everything holds" if not wrong else click.style(f"{wrong} things are wrong with Bookproof", fg="red"))
     return 5 if wrong else 0
 

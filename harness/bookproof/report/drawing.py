@@ -13,7 +13,7 @@ LANES = ("script", "fault", "exchange", "client", "book")
 LANE_HEIGHT = 26
 _LEFT = 74
 _STEP = 11
-_LEAST_WIDTH = 640
+_LEAST_WIDTH = 1000
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ def drawing(result: CaseResult, position: int | None, cause: int | None) -> Draw
     tops = {lane: 6 + number * LANE_HEIGHT for number, lane in enumerate(lanes)}
     # every position at which something begins or ends gets a column: long silent or uniform stretches take no room
     columns = {p: n for n, p in enumerate(sorted({p for moment in moments for p in (moment.position, moment.until)}))}
-    step = max(_STEP, (_LEAST_WIDTH - _LEFT) / max(1, len(columns)))
+    step = max(_STEP, min(3 * _STEP, (_LEAST_WIDTH - _LEFT) / len(columns)))
     marks = tuple(
         Mark(
             x=round(_LEFT + columns[moment.position] * step, 1),

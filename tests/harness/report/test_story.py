@@ -88,7 +88,7 @@ def test_html_draws_the_story(tmp_path: Path) -> None:
     for event in events([found]):
         reporter.handle(event)
     text = (tmp_path / "report.html").read_text()
-    assert text.count("<rect ") == len(found.story)
+    assert text.count("<title>") - 1 == len(found.story)
     assert ">8 cause<" in text
     assert ">9 wrong<" in text
 
