@@ -26,6 +26,10 @@ from bookproof_exchange.dialects.api import (
 )
 from bookproof_exchange.market import Book, Instrument, Side, Truth
 
+#: So many chains of REST snapshots are followed on one feed. A client that fetches all the time would cost the square of
+#: its requests; and chains that hold the truth all say the same, so the oldest of them adds nothing.
+MOST_FOLLOWED = 32
+
 Reason = Literal["gap", "checksum", "closed", "malformed", "snapshot-lost", "superseded"]
 
 
@@ -106,6 +110,11 @@ class _Follower:
             if mine != _within(truth.levels(self.index, side), side, worst):
                 return False
         return True
+
+    @property
+    def true(self) -> bool:
+        """Whether it holds the truth now."""
+        return bool(self.states) and self.states[-1].true
 
     def chain(self) -> Chain:
         return Chain(
@@ -250,6 +259,13 @@ class Reference:
         for position, update, message in feed.buffer:
             follower.update(position, update, message)
         feed.followers.append(follower)
+        healthy = [follower for follower in feed.followers if follower.broken is None and follower.true]
+        if len(healthy) > MOST_FOLLOWED:
+            for place, old in enumerate(healthy):
+                # one that stands where a younger one stands has the same future
+                if any(young.index == old.index for young in healthy[place + 1 :]):
+                    old.end("superseded", root)
+                    break
 
 
 def _within(levels: Sequence[tuple[int, int]], side: Side, worst: int | None) -> tuple[tuple[int, int], ...]:
