@@ -25,9 +25,13 @@ def to_text(value: int, decimals: int) -> str:
 def from_text(text: str, decimals: int) -> int:
     """The scaled integer of a decimal text, any spelling (``1e-7``, ``0.10``, ``5``); NumberError if off the grid."""
     whole, dot, fraction = text.partition(".")
-    if whole.isascii() and whole.isdigit() and (not dot or (fraction.isascii() and fraction.isdigit())):
-        if len(fraction) <= decimals:
-            return int(whole + fraction) * _power(decimals - len(fraction))
+    digits = whole + fraction
+    if digits.isdigit() and digits.isascii() and whole and (fraction or not dot):
+        missing = decimals - len(fraction)
+        if not missing:
+            return int(digits)
+        if missing > 0:
+            return int(digits) * _power(missing)
         if not fraction[decimals:].strip("0"):
             return int(whole + fraction[:decimals])
         raise NumberError(f"{text!r} has more than {decimals} decimals")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from bookproof.checker.eventual import etiquette, lag, waits
 from bookproof.checker.facts import Facts
@@ -19,15 +21,29 @@ def judge(facts: Facts, evidence: Sequence[Evidence]) -> tuple[Check, ...]:
     """Decide every property. Pure: the same evidence gives the same checks, whatever the clock says now.
 
     Positions decide the order; times only whether a deadline was kept."""
-    timeline = Timeline(facts, evidence)
-    judges = _judges(facts, timeline)
-    trades = judge_trades(facts, timeline)
-    checks = [*_vacuity(facts, timeline, judges), *_safety(facts, timeline, judges)]
-    checks += waits(facts, timeline, judges)
-    checks += etiquette(facts, timeline)
-    if trades is not None:
-        checks.append(trades)
-    return tuple(checks)
+    with _no_collection():
+        timeline = Timeline(facts, evidence)
+        judges = _judges(facts, timeline)
+        trades = judge_trades(facts, timeline)
+        checks = [*_vacuity(facts, timeline, judges), *_safety(facts, timeline, judges)]
+        checks += waits(facts, timeline, judges)
+        checks += etiquette(facts, timeline)
+        if trades is not None:
+            checks.append(trades)
+        return tuple(checks)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Judging makes many objects and hardly a cycle, but the collector would go through all of the evidence again and
+    again: half of the time, for a long case."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def freshness(facts: Facts, evidence: Sequence[Evidence]) -> Lag:

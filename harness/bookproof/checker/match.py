@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Literal
 
 from bookproof.checker.facts import Region
@@ -55,15 +56,20 @@ class _Rows(dict[Row, int]):
     def __init__(self, side: Side, instrument: Instrument, numbers: Numbers) -> None:
         super().__init__()
         self._side = side
-        self._instrument = instrument
-        self._numbers = numbers
+        self._price_decimals = instrument.price_decimals
+        self._size_decimals = instrument.size_decimals
+        self._numbers: Numbers = numbers
+        self._prices: dict[str, int] = {}
 
     def level(self, row: Row) -> tuple[int, int]:
         if len(row) != 2:
             raise BadRow("shape", row)
         try:
-            price = scaled(row[0], self._instrument.price_decimals, self._numbers)
-            size = scaled(row[1], self._instrument.size_decimals, self._numbers)
+            # prices come again with other sizes
+            price = self._prices.get(row[0])
+            if price is None:
+                price = self._prices[row[0]] = scaled(row[0], self._price_decimals, self._numbers)
+            size = scaled(row[1], self._size_decimals, self._numbers)
         except NumberError:
             raise BadRow("precision" if all(map(_finite, row)) else "number", row) from None
         if size <= 0 or price <= 0:
@@ -75,6 +81,92 @@ class _Rows(dict[Row, int]):
         packed = price << _BITS | level_hash(self._side, price, size)
         self[row] = packed
         return packed
+
+
+class _Shown:
+    """The side shown last, and its fingerprint. Most updates leave a side as it was, or change one row of it: comparing
+    with the last one is cheaper than looking up every row."""
+
+    def __init__(self, packed: _Rows, numbers: Numbers, size_decimals: int, *, descending: bool, sort: bool) -> None:
+        self._packed = packed
+        self._numbers: Numbers = numbers
+        self._size_decimals = size_decimals
+        self._in_order: Callable[[int, int], bool] = operator.ge if descending else operator.le
+        self._descending = descending
+        self._sort = sort
+        self._rows: tuple[Row, ...] = ()
+        self._levels: list[int] | None = []
+        """Packed, row by row; None where the rows do not stand for a level each, or no fingerprint came of them."""
+        self._total: int | None = 0
+
+    def fingerprint(self, rows: Sequence[Row]) -> int | None:
+        """Of this side (only its low 64 bits count); None where it cannot be one."""
+        if rows is self._rows or rows == self._rows:
+            return self._total
+        rows = tuple(rows)  # (no copy of what is a tuple already)
+        if not self._step(rows):
+            self._levels, self._total = self._afresh(rows)
+        self._rows = rows
+        return self._total
+
+    def _afresh(self, rows: tuple[Row, ...]) -> tuple[list[int] | None, int | None]:
+        single = True
+        try:
+            levels = list(map(self._packed.__getitem__, rows))
+        except BadRow as bad:
+            if bad.kind != "shape":
+                return None, None
+            single = False
+            try:
+                merged = _merged(rows, self._numbers, self._size_decimals)
+                levels = list(map(self._packed.__getitem__, merged))
+            except BadRow:
+                return None, None
+        if not self._sort and levels != sorted(levels, reverse=self._descending):
+            return None, None
+        return levels if single else None, sum(levels)
+
+    def _step(self, rows: tuple[Row, ...]) -> bool:
+        """Go on from the last side where one row was changed, came or went (and another one left or entered the window
+        at its end). False: it is something else, and nothing was done."""
+        last, levels, total = self._rows, self._levels, self._total
+        if levels is None or total is None:
+            return False
+        more = len(rows) - len(last)
+        at = next(itertools.compress(itertools.count(), map(operator.ne, rows, last)), min(len(rows), len(last)))
+        try:
+            if not more and rows[at + 1 :] == last[at + 1 :]:
+                new = self._packed[rows[at]]
+                total += new - levels[at]
+                levels[at] = new
+            elif not more and rows[at + 1 :] == last[at:-1]:
+                new = self._packed[rows[at]]
+                total += new - levels.pop()
+                levels.insert(at, new)
+            elif not more and rows[at:-1] == last[at + 1 :]:
+                new = self._packed[rows[-1]]
+                total += new - levels.pop(at)
+                levels.append(new)
+                at = len(levels) - 1
+            elif more == 1 and rows[at + 1 :] == last[at:]:
+                new = self._packed[rows[at]]
+                total += new
+                levels.insert(at, new)
+            elif more == -1 and rows[at:] == last[at + 1 :]:
+                self._total = total - levels.pop(at)
+                return True
+            else:
+                return False
+        except BadRow:
+            return False
+        self._total = total
+        if not self._sort:
+            in_order = self._in_order
+            if (at and not in_order(levels[at - 1], new)) or (
+                at + 1 < len(levels) and not in_order(new, levels[at + 1])
+            ):
+                self._levels = self._total = None
+        return True
 
 
 def _finite(text: str) -> bool:
@@ -124,8 +216,9 @@ class Matcher:
         self._sort = sort
         self._bids = _Rows(Side.BID, instrument, numbers)
         self._asks = _Rows(Side.ASK, instrument, numbers)
-        self._last_bids: tuple[Sequence[Row], int | None] = ((), 0)
-        self._last_asks: tuple[Sequence[Row], int | None] = ((), 0)
+        decimals = instrument.size_decimals
+        self._shown_bids = _Shown(self._bids, numbers, decimals, descending=True, sort=sort)
+        self._shown_asks = _Shown(self._asks, numbers, decimals, descending=False, sort=sort)
         self._seen = 0
         self._versions: dict[int, list[int]] = {}
         self._history: History | None = None
@@ -180,31 +273,9 @@ class Matcher:
         """Of the book as shown; None where it cannot be a book: a row that is no level, a side that is not sorted.
 
         A price shown twice gives a fingerprint that no version has."""
-        # most updates leave one side as it was, and comparing with the last one is cheaper than looking up its rows
-        last_rows, bid = self._last_bids
-        if bids is not last_rows and bids != last_rows:
-            bid = self._sum(self._bids, bids, descending=True)
-            self._last_bids = tuple(bids), bid  # (no copy of what is a tuple already)
-        last_rows, ask = self._last_asks
-        if asks is not last_rows and asks != last_rows:
-            ask = self._sum(self._asks, asks, descending=False)
-            self._last_asks = tuple(asks), ask
+        bid = self._shown_bids.fingerprint(bids)
+        ask = self._shown_asks.fingerprint(asks)
         return None if bid is None or ask is None else (bid + ask) & _MASK
-
-    def _sum(self, of: _Rows, rows: Sequence[Row], *, descending: bool) -> int | None:
-        """The fingerprint of one side (only its low 64 bits count)."""
-        try:
-            levels = list(map(of.__getitem__, rows))
-        except BadRow as bad:
-            if bad.kind != "shape":
-                return None
-            try:
-                levels = list(map(of.__getitem__, _merged(rows, self.numbers, self.instrument.size_decimals)))
-            except BadRow:
-                return None
-        if not self._sort and levels != sorted(levels, reverse=descending):
-            return None
-        return sum(levels)
 
     def decode(self, bids: Sequence[Row], asks: Sequence[Row]) -> tuple[Scaled, Scaled]:
         """The shown sides as scaled integers, in the order shown (sorted where the adapter sorts); BadRow."""

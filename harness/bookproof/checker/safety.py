@@ -80,6 +80,8 @@ class SymbolJudge:
         """The read observations that were right, with the newest version that they equal (E4)."""
         self._published = timeline.published.get(symbol, set())
         self._regions = timeline.regions.get(symbol, [])
+        self._plain = self.matchers[0] if len(self.matchers) == 1 and not self._regions else None
+        """The only matcher, where nothing but it decides: the usual case."""
         self._departing = any(epoch.departed for epoch in self.epochs)
         self._rejected = self._find_rejected()
         self._moves = sorted(recovery.position for recovery in timeline.recoveries if recovery.symbol in (None, symbol))
@@ -93,6 +95,7 @@ class SymbolJudge:
         """Judge every observation of the symbol."""
         positions, newest = self.timeline.highs(self.symbol)
         high, at, count = -1, 0, len(positions)
+        quick = bool(self._plain and self.epochs) and not (self._departing or self._rejected or self.silences)
         for observed in self.timeline.observed.get(self.symbol, ()):
             while at < count and positions[at] < observed.position:
                 high = newest[at]
@@ -102,7 +105,8 @@ class SymbolJudge:
                 self._notice_silence(observed)
                 continue
             self.live += 1
-            self._observe(observed, high)
+            if not (quick and self._quick(observed, high)):
+                self._observe(observed, high)
         self._settle_pending(wrong=True)
         for finding in self._torn:
             verdict = Verdict.INFO if self.last_right else Verdict.FAIL
@@ -118,6 +122,34 @@ class SymbolJudge:
         return versions[-1] if versions else None
 
     # --- one observation ------------------------------------------------------------------------------------------
+
+    def _quick(self, observed: Observed, high: int) -> bool:
+        """The short way for by far the most usual observation: one candidate, further on in the same epoch, nothing in
+        the case that would have to be looked at besides. False: nothing was decided."""
+        plain, walk = self._plain, self.walk
+        if plain is None or not observed.bids or not observed.asks:
+            return False
+        found = plain.candidates(observed.bids, observed.asks)
+        if len(found) != 1:
+            return False
+        version = found[0]
+        if version > high or version < self._floor or version < walk.index or version not in self._published:
+            return False
+        seen = walk.epochs[walk.at].visible.get(version)
+        if seen is None or seen >= observed.position or self._pending:
+            return False
+        self.judged += 1
+        self.last_right = True
+        walk.index = self._floor = version
+        if observed.read is not None:
+            self.versions.append((observed, version))
+        if (
+            observed.version is not None
+            and isinstance(observed.version, int)
+            and not isinstance(observed.version, bool)
+        ):
+            self._stated(observed, found)
+        return True
 
     def _observe(self, observed: Observed, high: int) -> None:
         position = observed.position
@@ -163,8 +195,14 @@ class SymbolJudge:
 
     def _versions(self, observed: Observed, high: int) -> Sequence[int]:
         """The published versions up to ``high`` that the observation equals, ascending."""
-        found: Sequence[int] = ()
-        for matcher in self.matchers:
+        found: Sequence[int]
+        if self._plain:
+            found = self._plain.candidates(observed.bids, observed.asks)
+            if len(found) == 1:
+                return found if found[0] <= high and found[0] in self._published else ()
+        else:
+            found = ()
+        for matcher in () if self._plain else self.matchers:
             versions = matcher.candidates(observed.bids, observed.asks)
             if versions:
                 found = sorted({*found, *versions}) if found else versions

@@ -247,8 +247,12 @@ class Timeline:
             )
 
     def _publish(self, symbol: str, position: int, version: int) -> None:
-        self.published.setdefault(symbol, set()).add(version)
-        positions, versions = self._high.setdefault(symbol, ([], []))
+        published = self.published.get(symbol)
+        if published is None:
+            published = self.published[symbol] = set()
+            self._high[symbol] = ([], [])
+        published.add(version)
+        positions, versions = self._high[symbol]
         if not versions or version > versions[-1]:
             positions.append(position)
             versions.append(version)

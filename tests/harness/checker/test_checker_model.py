@@ -382,3 +382,37 @@ def test_evidence_out_of_order_is_put_in_order() -> None:
     backwards = list(reversed(world.evidence))
     assert judge(world.facts(), backwards) == judge(world.facts(), world.evidence)
     assert msgspec.json.decode(msgspec.json.encode(world.judge()["S1"]))["id"] == "S1"
+
+
+_ROW = st.tuples(st.sampled_from(["1", "2", "2.0", "3", "4", "5", "x"]), st.sampled_from(["1", "2", "0", "nan"])) | (
+    st.just(("3", "1", "order"))
+)
+_STEP = st.tuples(st.sampled_from(["set", "insert", "delete", "shift", "anything"]), st.integers(0, 5), _ROW)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_STEP, max_size=12), st.booleans(), st.sampled_from(["bids", "asks"]))
+def test_what_was_shown_before_changes_no_fingerprint(
+    steps: list[tuple[str, int, tuple[str, ...]]], sort: bool, side: str
+) -> None:
+    truth = tiny([])
+    used = Matcher(truth, INSTRUMENT, None, "string", sort=sort)
+    numbers = ["1", "2", "3", "4", "5"]
+    shown: list[tuple[str, ...]] = [(price, "1") for price in (numbers if side == "asks" else numbers[::-1])]
+    for what, at, row in steps:
+        match what:
+            case "set" if at < len(shown):
+                shown[at] = row
+            case "insert":
+                shown.insert(at, row)
+            case "delete":
+                del shown[at : at + 1]
+            case "shift":
+                del shown[at : at + 1]
+                shown.append(row)
+            case _:
+                shown = [row, *shown[:at]]
+        # new objects each time, as from a decoder
+        sides = {"bids": (), "asks": (), side: tuple(tuple("".join(list(text)) for text in row) for row in shown)}
+        fresh = Matcher(truth, INSTRUMENT, None, "string", sort=sort)
+        assert used.fingerprint(sides["bids"], sides["asks"]) == fresh.fingerprint(sides["bids"], sides["asks"])
