@@ -387,7 +387,7 @@ def test_evidence_out_of_order_is_put_in_order() -> None:
 _ROW = st.tuples(st.sampled_from(["1", "2", "2.0", "3", "4", "5", "x"]), st.sampled_from(["1", "2", "0", "nan"])) | (
     st.just(("3", "1", "order"))
 )
-_STEP = st.tuples(st.sampled_from(["set", "insert", "delete", "shift", "anything"]), st.integers(0, 5), _ROW)
+_STEP = st.tuples(st.sampled_from(["set", "insert", "push", "delete", "shift", "anything"]), st.integers(0, 5), _ROW)
 
 
 @settings(max_examples=300, deadline=None)
@@ -405,6 +405,8 @@ def test_what_was_shown_before_changes_no_fingerprint(
                 shown[at] = row
             case "insert":
                 shown.insert(at, row)
+            case "push" if shown:
+                shown = [*shown[:at], row, *shown[at:]][:-1]
             case "delete":
                 del shown[at : at + 1]
             case "shift":
