@@ -164,7 +164,7 @@ class Timeline:
             return Proof(start, self._time_of(start) if closed is None else closed.at)
         for barrier in self.barriers:
             if end is not None and barrier.position >= end:
-                return None
+                break
             if barrier.connection == chain.connection and barrier.covers >= start:
                 return Proof(barrier.position, barrier.at)
         # a connection that is gone was noticed at the latest then
