@@ -98,6 +98,9 @@ class Codec:
         self.instrument = instrument
         self._tokens = _Tokens()
         self._rows = _Rows(instrument)
+        # Of the sides seen last (tuples, so the same object is the same side): most updates touch only one.
+        self._last_asks: tuple[Levels, int] = ((), 0)
+        self._last_bids: tuple[Levels, bytes] = ((), b"")
         symbol = json.dumps(instrument.symbol)
         self._snapshot_head = f'{{"channel":"book","type":"snapshot","data":[{{"symbol":{symbol},"bids":['
         self._update_head = f'{{"channel":"book","type":"update","data":[{{"symbol":{symbol},"bids":['
@@ -110,9 +113,11 @@ class Codec:
     def checksum(self, bids: Levels, asks: Levels) -> int:
         """CRC-32 over the best ten asks, then the best ten bids (fewer where there are fewer; 0 for an empty book)."""
         tokens = self._tokens
-        text = "".join([tokens[level] for level in asks[:CHECKSUM_LEVELS]])
-        text += "".join([tokens[level] for level in bids[:CHECKSUM_LEVELS]])
-        return crc32(text.encode())
+        if asks is not self._last_asks[0]:
+            self._last_asks = asks, crc32("".join([tokens[level] for level in asks[:CHECKSUM_LEVELS]]).encode())
+        if bids is not self._last_bids[0]:
+            self._last_bids = bids, "".join([tokens[level] for level in bids[:CHECKSUM_LEVELS]]).encode()
+        return crc32(self._last_bids[1], self._last_asks[1])
 
     def snapshot(self, bids: Levels, asks: Levels, time_us: int) -> bytes:
         """The whole window, best first, with its own checksum."""

@@ -29,10 +29,10 @@ from bookproof_exchange.dialects.api import (
     Unsubscribed,
     View,
 )
-from bookproof_exchange.dialects.kraken_v2.codec import CHECKSUM_LEVELS, HEARTBEAT, Codec, rfc3339
+from bookproof_exchange.dialects.kraken_v2.codec import HEARTBEAT, Codec, rfc3339
 from bookproof_exchange.dialects.kraken_v2.instruments import instrument_snapshot
 from bookproof_exchange.dialects.kraken_v2.traits import DEFAULT_DEPTH, DEPTHS, TRADE_SNAPSHOT
-from bookproof_exchange.dialects.kraken_v2.window import window_changes
+from bookproof_exchange.dialects.kraken_v2.window import Window
 from bookproof_exchange.market import Change, Event, Side
 from bookproof_exchange.seeds import derive
 
@@ -82,6 +82,7 @@ class KrakenSession:
         self._view = view
         self._codecs = {symbol: Codec(instrument) for symbol, instrument in view.instruments.items()}
         self._feeds: dict[tuple[str, str], Feed] = {}
+        self._windows: dict[Feed, Window] = {}
         self._instrument = False
 
     @property
@@ -233,6 +234,7 @@ class KrakenSession:
         if feed is None or (depth is not None and depth != feed.depth):
             return NO_SUBSCRIPTION
         del self._feeds[channel, symbol]
+        self._windows.pop(feed, None)
         result: dict[str, object] = {"channel": channel, "symbol": symbol}
         if feed.depth is not None:
             result["depth"] = feed.depth
@@ -298,14 +300,14 @@ class KrakenSession:
         )
 
     def _book_update(self, feed: Feed, tick: Tick) -> Message | None:
-        truth = self._view.truth(tick.symbol)
-        bids, asks = window_changes(truth, tick, feed.depth)
+        window = self._windows.get(feed)
+        if window is None:
+            window = self._windows[feed] = Window(self._view.truth(feed.symbol), feed.depth)
+        bids, asks = window.move(tick)
         if not bids and not asks:
             return None
         codec = self._codecs[feed.symbol]
-        checksum = codec.checksum(
-            truth.levels(tick.last, Side.BID, CHECKSUM_LEVELS), truth.levels(tick.last, Side.ASK, CHECKSUM_LEVELS)
-        )
+        checksum = codec.checksum(*window.sides)
         return Message(
             kind=Kind.UPDATE,
             payload=codec.update(bids, asks, checksum, self._view.time_us(feed.symbol, tick.last)),
@@ -313,8 +315,8 @@ class KrakenSession:
             first=tick.first,
             last=tick.last,
             changes=(
-                *(Change(Side.BID, price, size) for price, size in bids),
-                *(Change(Side.ASK, price, size) for price, size in asks),
+                *[Change(Side.BID, price, size) for price, size in bids],
+                *[Change(Side.ASK, price, size) for price, size in asks],
             ),
         )
 
