@@ -28,6 +28,7 @@ from bookproof.results import (
 )
 from bookproof.turns import Turns
 from bookproof_exchange.errors import AdapterError, BookproofError
+from bookproof_exchange.scenario.model import Quiet
 from bookproof_exchange.timing import Timing
 
 __all__ = ["PRECEDENCE", "Emit", "Keep", "Suite", "exit_status", "run_alone", "run_suite"]
@@ -119,7 +120,7 @@ class _Work:
         self._venue = venue
         self._emit = emit
         self._keep = keep
-        self._waiting = deque(sorted(suite.cases, key=lambda case: case.scenario.slow))
+        self._waiting = deque(sorted(suite.cases, key=_order))
         self._turns = Turns()
         self._came_back = 0
 
@@ -229,6 +230,13 @@ def exit_status(
     if all(verdict is Verdict.UNSUPPORTED for verdict in verdicts):
         found.add(2)  # also where there is none: nothing was proved
     return next((status for status in PRECEDENCE if status in found), 0)
+
+
+def _order(case: Case) -> tuple[bool, float]:
+    """Slow cases last; of the others those first that keep quiet for long, so that no client is left with them at the
+    end while the others have nothing to do."""
+    quiet = sum(step.seconds for step in case.scenario.script if isinstance(step, Quiet))
+    return case.scenario.slow, -quiet
 
 
 def _today() -> datetime.date:

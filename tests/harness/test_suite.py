@@ -34,7 +34,7 @@ from bookproof.turns import Turns
 from bookproof.venues import MemoryVenue
 from bookproof_exchange.errors import AdapterError, HarnessError, UsageError
 from bookproof_exchange.scenario.load import loads
-from bookproof_exchange.scenario.model import Scenario
+from bookproof_exchange.scenario.model import Quiet, Scenario
 from bookproof_exchange.timing import Timing
 
 # --- exit status ----------------------------------------------------------------------------------------------------
@@ -404,10 +404,11 @@ def test_stale_entries_fail_the_run_and_known_failures_do_not(world: World) -> N
     assert "does not fail any more" in world.troubles[0][1]
 
 
-def test_slow_cases_come_last(world: World) -> None:
+def test_slow_cases_come_last_and_quiet_ones_first(world: World) -> None:
     slow = Case(dialect="kraken-v2", scenario=_slow(CASES[0].scenario), seed=1)
-    world.run([slow, *CASES[1:]])
-    assert list(world.results)[-1] == slow.id
+    quiet = msgspec.structs.replace(CASES[3].scenario, script=(*CASES[3].scenario.script, Quiet(seconds=3)))
+    world.run([slow, *CASES[1:3], Case(dialect="kraken-v2", scenario=quiet, seed=1)])
+    assert list(world.results) == [CASES[3].id, CASES[1].id, CASES[2].id, slow.id]
 
 
 def _slow(scenario: Scenario) -> Scenario:
