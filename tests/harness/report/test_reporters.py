@@ -68,7 +68,7 @@ def shown(heard: Sequence[ResultEvent], verbosity: int = 0, output: io.StringIO 
 def test_terminal_a_failure_says_what_where_why_and_how_to_see_more() -> None:
     lines = shown(events([RULED, result("book/gap/twice")]), folder=Path("out")).splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("fail"))
-    rule = "    rule kraken-v2/checksum-verify (MUST): Compute the CRC-32"
+    rule = "    rule kraken-v2/checksum-verify (SHOULD): Compute the CRC-32"
     assert lines[start].split() == ["fail", "S1", "ghost", "kraken-v2/book/gap/single", "0.25", "s"]
     assert lines[start + 1 : start + 3] == ["    One update is lost", "    A ghost."]
     assert lines[start + 3].startswith(rule)
@@ -90,7 +90,7 @@ def test_terminal_a_failure_says_what_where_why_and_how_to_see_more() -> None:
 def test_terminal_a_rule_is_quoted_once() -> None:
     text = shown(events([RULED, RULED]))
     assert text.count("Compute the CRC-32") == 1
-    assert "rule kraken-v2/checksum-verify (MUST), as above" in text
+    assert "rule kraken-v2/checksum-verify (SHOULD), as above" in text
 
 
 @pytest.mark.parametrize("verbosity", [-1, 0, 1, 2])
@@ -234,7 +234,7 @@ def test_junit_tells_what_the_terminal_tells(tmp_path: Path) -> None:
     failure = junit(tmp_path, events([RULED])).find(".//failure")
     assert failure is not None
     assert failure.text is not None
-    for part in ("rule kraken-v2/checksum-verify (MUST)", "ghost: deleted by update 7", "again: bookproof replay"):
+    for part in ("rule kraken-v2/checksum-verify (SHOULD)", "ghost: deleted by update 7", "again: bookproof replay"):
         assert part in failure.text
 
 
