@@ -45,6 +45,10 @@ from bookproof_exchange.timing import Timing
 _ALTERING = frozenset({"corrupt-level", "corrupt-level-consistent", "renumbered-gap", "wrong-type"})
 
 
+#: No case makes a client show a hundredth of this.
+_MOST_SAID = 200_000
+
+
 class ServerLike(Protocol):
     """What a case needs of a server (`bookproof_exchange.server.Server`)."""
 
@@ -89,6 +93,7 @@ class _Running:
         self.matchers: dict[str, Matcher] = {}
         self.reads = 0
         self.latest: dict[str, BookShown] = {}
+        self._said = 0
         self.unsupported: str | None = None
         self.trouble: tuple[Verdict, str, tuple[str, ...]] | None = None
         self.finished = False
@@ -99,7 +104,14 @@ class _Running:
         self.changed.set()
 
     def sink(self, shown: Shown) -> None:
-        """What the adapter says becomes evidence, in the order in which its lines are read."""
+        """What the adapter says becomes evidence, in the order in which its lines are read. AdapterError for a flood:
+        all of it is kept until the case is judged."""
+        self._said += 1
+        if self._said > _MOST_SAID:
+            raise AdapterError(
+                f"the adapter said more than {_MOST_SAID} things in one case",
+                hint="push a state only where it changed, and an event only once",
+            )
         match shown:
             case BookShown():
                 self.latest[shown.symbol] = shown

@@ -100,8 +100,14 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
             lambda: run_suite(suite, factory, venue, everyone, keep=keep), saying="interrupted, ending the clients"
         )
     finished = collected.finished
-    if finished is not None and options.update_known_failures and finished.exit_status in (0, 1, 2):
-        _update(options, suite, collected)
+    if finished is not None and options.update_known_failures:
+        if finished.exit_status in (0, 1, 2):
+            _update(options, suite, collected)
+        else:
+            print(
+                f"bookproof: {options.known_failures} is left as it was: the run did not come to its end",
+                file=sys.stderr,
+            )
     if folder is not None:
         print(f"report: {folder / 'report.html'}", file=standard_output())
     found = {status}

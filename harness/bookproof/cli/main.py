@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -88,6 +89,9 @@ def main(args: list[str] | None = None) -> int:
     """Run a command; returns the exit status and never shows a traceback for the user's, the adapter's or the client's
     mistakes."""
     before = signal.signal(signal.SIGTERM, _terminated)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # what the encoding lacks is spelled out: no text may end a run
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         result = bookproof.main(args=args, prog_name="bookproof", standalone_mode=False)
         sys.stdout.flush()

@@ -10,7 +10,7 @@ from typing import TextIO
 
 class Forgiving(io.TextIOBase):
     """Standard output that never fails: when nobody reads it any more (``| head``), what is written is dropped and the
-    run goes on, for its reports and its exit status. Characters that its encoding lacks are spelled out."""
+    run goes on, for its reports and its exit status."""
 
     def __init__(self, output: TextIO) -> None:
         self._output = output
@@ -33,8 +33,6 @@ class Forgiving(io.TextIOBase):
         if not self._gone:
             try:
                 self._output.write(text)
-            except UnicodeEncodeError:
-                self._output.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
             except (OSError, ValueError):  # ValueError: closed
                 self._close()
         return len(text)

@@ -168,8 +168,9 @@ class TerminalReporter:
                 self._print("", rule.source, style="dim", indent=_INDENT + 2, whole=True)
             for line in diff_lines(check.diff) if check.diff else ():
                 self._print("", line, indent=_INDENT + 2, whole=True)
+        whose = "" if result.verdict is Verdict.HARNESS_ERROR else "client: "
         for line in result.stderr[-_LOG_LINES:]:
-            self._print("client: ", one_line(line, 200), style="dim", indent=_INDENT)
+            self._print(whose, one_line(line, 200), style="dim", indent=_INDENT)
         if result.reproduced:
             self._print("", "run again in a fresh process: the same", indent=_INDENT)
         if result.transcript is not None and self._folder is not None:

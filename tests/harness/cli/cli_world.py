@@ -54,6 +54,8 @@ BAD = {
     "mute": _HELLO + "hello()\nfor line in sys.stdin: pass\n",
     "dies": _HELLO + "hello(); start(); print('about to die', file=sys.stderr); os.kill(os.getpid(), signal.SIGSEGV)\n",
     "breaks": _HELLO + "hello(); start(); say(type='bok', case='x'); time.sleep(60)\n",
+    "spams": _HELLO + "hello(); case = start()\n"
+    "while True: say(type='event', case=case, kind='warning', message='again')\n",
     "stuck": _HELLO + "hello(); start()\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     "if not os.fork(): time.sleep(60)\ntime.sleep(60)\n",
 }

@@ -88,6 +88,19 @@ def test_nobody_reads_the_output_any_more(cli: Cli) -> None:
     assert process.returncode == 0
 
 
+def test_an_encoding_that_lacks_characters(cli: Cli) -> None:
+    scenario = Path(cli.scenario())
+    scenario.write_text(scenario.read_text().replace("One update is lost", "Ein Update fehlt 日本"), encoding="utf-8")
+    with spawn("scenario", "check", str(scenario), env={"PYTHONIOENCODING": "ascii"}) as process:
+        assert process.wait(timeout=30) == 0
+    client = cli.mutant("ignores-checksum")
+    args = ("run", "--dialect", "kraken-v2", "--client", client, "--scenarios", str(scenario), "--once")
+    with spawn(*args, env={"PYTHONIOENCODING": "ascii"}) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, "")
+    assert "    Ein Update fehlt \\u65e5\\u672c" in out
+
+
 # --- serve --------------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ import pytest
 from cli_world import IDEAL, Cli, cli, running
 from report_world import check, result
 
-from bookproof import attempts
+from bookproof import attempts, case_run
 from bookproof.case_run import CaseRun
 from bookproof.cases.plan import Case
 from bookproof.known import load_known
@@ -187,6 +187,23 @@ def test_bad_clients(cli: Cli, what: str, scale: float, status: int, said: str) 
         assert case["scenario_file"] is not None
         assert ("about to die" in found.out) == (what == "dies")
     assert running(str(cli.folder)) == []
+
+
+def test_a_client_that_never_stops_talking(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(case_run, "_MOST_SAID", 500)
+    found = cli("run", *KRAKEN, "--client", cli.bad("spams"), "--scenarios", cli.scenario(), "--once")
+    assert found.status == 3
+    assert "said more than 500 things in one case" in found.out
+    assert running(str(cli.folder)) == []
+
+
+def test_a_known_failures_file_is_left_alone_where_the_run_could_not_be(cli: Cli) -> None:
+    Path("known.yaml").write_text("- {case: kraken-v2/own/single, check: S1, reason: r}\n")
+    args = ("--known-failures", "known.yaml", "--update-known-failures")
+    found = cli("run", *KRAKEN, "--client", cli.bad("exits"), "--scenarios", cli.scenario(), *args)
+    assert found.status == 3
+    assert "known.yaml is left as it was" in found.err
+    assert len(load_known(Path("known.yaml"))) == 1
 
 
 def test_a_client_that_will_not_end_is_ended_with_its_children(cli: Cli) -> None:
