@@ -96,7 +96,8 @@ class TerminalReporter:
         head, text = (clean(part).replace("\n", " ") for part in (head, text))
         if not head and text.lstrip().startswith("::"):
             text = f"> {text}"  # a CI system would take it for a command of its own
-        line = Text(head, style=style)
+        line = Text()
+        line.append(head, style=style)
         line.append(text, style="" if head else style)
         if self._live and not whole:
             self.console.print(Padding(line, (0, 0, 0, indent)))
