@@ -41,6 +41,7 @@ class IdealClient:
     """Implements `drivers.memory.MemoryClient`'s needs: ``run`` in a nursery, ``shown`` at any time."""
 
     keeper_type: ClassVar[type[Keeper]] = Keeper
+    socket_type: ClassVar[type[Socket]] = Socket
 
     def __init__(self, dialect: Dialect, start: Start, connect: Connect, emit: Callable[[Shown], None]) -> None:
         self.dialect = dialect
@@ -90,7 +91,7 @@ class IdealClient:
         """One connection, from the handshake to its end."""
         self.lived = False
         path = self.ideal.connect_path(self.start.symbols, self.start.channels, self.start.depth)
-        socket = await Socket.open(self.connect, self.start.ws_url.rstrip("/") + path)
+        socket = await self.socket_type.open(self.connect, self.start.ws_url.rstrip("/") + path)
         self.generation += 1
         self.socket = socket
         generation = self.generation

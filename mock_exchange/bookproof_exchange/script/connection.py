@@ -18,6 +18,8 @@ class Connection:
         self.open = False
         self.waiting = True
         """Its handshake is not complete yet."""
+        self.used = False
+        """Whether it ever subscribed to anything."""
         self.muted = False
         self.pending: set[Feed] = set()
         """Subscribed, but acknowledgement or snapshot still held back: gets no updates."""

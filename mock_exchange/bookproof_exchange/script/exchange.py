@@ -11,7 +11,7 @@ Its parts, one idea each: `ledger` (evidence), `cursor` (the market and the mess
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from bookproof_exchange import evidence
@@ -65,10 +65,10 @@ class Exchange:
         self._answers = Answers(dialect, self.view, self._ledger, self._cursor, self._armory)
         self._strikes = Strikes(self._outlet, self._cursor, self._armory)
         self._subscriptions = Subscriptions(
-            dialect, self._outlet, self._cursor, self._armory, self._hold, lambda: self.lead
+            dialect, self._outlet, self._cursor, self._armory, self._hold, lead=lambda: self.lead, end=self._end
         )
-        self._refusals = 0
-        """Handshakes that are still to be refused."""
+        self._refusing: tuple[Armed, int] | None = None
+        """The fault by which handshakes are refused, and how many still."""
         self._pings = 0
         self._barriers: dict[bytes, tuple[int, int]] = {}
         """Unanswered pings: payload to connection and the position that the pong will prove."""
@@ -147,7 +147,8 @@ class Exchange:
         self._cursor.whole(symbol)
 
     def arm(self, number: int, spec: specs.Fault, *, legal: bool) -> list[Action]:
-        """Arm a fault; a stream or connection fault strikes now."""
+        """Arm a fault; a stream or connection fault strikes now (one that ends connections, where there is none: as soon
+        as a client has subscribed)."""
         armed = self._armory.add(number, spec, legal=legal)
         match spec:
             case specs.OnUpdates():
@@ -157,13 +158,21 @@ class Exchange:
                 return list(self._strikes.resnapshot(armed, spec))
             case specs.Stall():
                 return list(self._strikes.stall(armed, spec))
-            case specs.Close():
-                self._refusals = spec.refuse
-                return list(self._strikes.close(armed, spec))
-            case specs.Farewell():
-                return list(self._strikes.farewell(armed, spec))
+            case specs.Close() | specs.Farewell() if any(connection.used for connection in self.open_connections()):
+                return list(self._end(armed))
             case _:
                 return []  # waits for a subscription or a snapshot request
+
+    def _end(self, armed: Armed) -> Iterator[Action]:
+        armed.left = 0
+        match armed.spec:
+            case specs.Close() as close:
+                self._refusing = (armed, close.refuse)
+                yield from self._strikes.close(armed, close)
+            case specs.Farewell() as farewell:
+                yield from self._strikes.farewell(armed, farewell)
+            case _:
+                pass
 
     def lift(self) -> list[Action]:
         """End every stall; what it kept back is sent now, in order."""
@@ -213,8 +222,10 @@ class Exchange:
         refusal = self.dialect.accepts(request)
         if refusal is not None:
             return [Refuse(connection, refusal)]
-        if self._refusals > 0:
-            self._refusals -= 1
+        if self._refusing is not None and self._refusing[1]:
+            armed, left = self._refusing
+            self._refusing = (armed, left - 1)
+            self._armory.strike(armed, None, note="handshake refused")
             return [Refuse(connection, HttpAnswer(status=503, body=b"", headers=()))]
         self.connections[connection] = Connection(connection, request)
         if self._hold.on:

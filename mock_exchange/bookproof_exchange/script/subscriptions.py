@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bookproof_exchange.dialects.api import Dialect, Feed, Intent, Refused, Reply, Subscribed, Unsubscribed
 from bookproof_exchange.faults import specs
 from bookproof_exchange.script.actions import Action, HangUp
-from bookproof_exchange.script.armory import Armory
+from bookproof_exchange.script.armory import Armed, Armory
 from bookproof_exchange.script.connection import Connection
 from bookproof_exchange.script.cursor import Cursor
 from bookproof_exchange.script.hold import Hold
@@ -18,19 +18,30 @@ class Subscriptions:
     """Answers what a session made of a client's frame."""
 
     def __init__(
-        self, dialect: Dialect, outlet: Outlet, cursor: Cursor, armory: Armory, hold: Hold, lead: Callable[[], int]
+        self,
+        dialect: Dialect,
+        outlet: Outlet,
+        cursor: Cursor,
+        armory: Armory,
+        hold: Hold,
+        *,
+        lead: Callable[[], int],
+        end: Callable[[Armed], Iterator[Action]],
     ) -> None:
-        """``lead``: updates to send right after a subscription, where snapshots come by REST."""
+        """``lead``: updates to send right after a subscription, where snapshots come by REST. ``end``: carries out a
+        fault that ends connections and found none when it was armed."""
         self._by_rest = dialect.traits.snapshot_from == "rest"
         self._outlet = outlet
         self._cursor = cursor
         self._armory = armory
         self._hold = hold
         self._lead = lead
+        self._end = end
 
     def answer(self, connection: Connection, reply: Reply) -> Iterator[Action]:
         """Send a reply, now or, where a recovering client waits for it and the script holds it back, later."""
         fresh = [intent.feed for intent in reply.intents if isinstance(intent, Subscribed)]
+        connection.used |= bool(fresh)
         for intent in reply.intents:
             if isinstance(intent, Unsubscribed):
                 connection.leave(intent.feed)
@@ -56,6 +67,9 @@ class Subscriptions:
         if self._by_rest and self._lead():
             for feed in books:
                 yield from self._cursor.advance(self._lead(), symbol=feed.symbol)
+        ending = self._armory.take(specs.Close, specs.Farewell) if fresh else None
+        if ending is not None:
+            yield from self._end(ending)
 
     def _acknowledge(self, connection: Connection, reply: Reply, books: Sequence[Feed]) -> Iterator[Action]:
         late = self._armory.take(specs.LateAck) if books else None

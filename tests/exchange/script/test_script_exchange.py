@@ -512,9 +512,30 @@ def test_so_many_attempts_are_refused(name: str) -> None:
     bench = Bench(name)
     bench.client()
     bench.arm(1, specs.Close(refuse=2))
+    assert len(bench.struck()) == 1
     refused = {bench.connect(), bench.connect()}
+    assert [record.note for record in bench.struck()[1:]] == ["handshake refused"] * 2
     assert set(bench.refused) == refused
     assert bench.connect() in bench.admitted
+
+
+@each
+@pytest.mark.parametrize("fault", [specs.Close(how="rst"), specs.Close(how="mid-frame"), specs.Farewell()])
+def test_an_end_that_finds_nobody_comes_to_the_next_who_subscribes(name: str, fault: specs.Fault) -> None:
+    """A client that recovers by leaving may not be there at the moment when the script ends its connection."""
+    bench = Bench(name)
+    first = bench.client()
+    bench.leave(first)
+    bench.arm(1, fault)
+    assert not bench.struck()
+    second = bench.connect()
+    bench.subscribe(second)
+    assert second in bench.gone
+    assert [record.connection for record in bench.struck()] == [second]
+    third = bench.client()
+    bench.advance(3)
+    assert third not in bench.gone, "it strikes once"
+    check_evidence(bench)
 
 
 def test_a_farewell_is_said_before_the_end() -> None:

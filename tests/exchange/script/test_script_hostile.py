@@ -188,7 +188,7 @@ def nothing_before_its_answer(chaos: Chaos) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS, symbols=st.integers(1, 3))
 def test_nothing_a_client_does_raises_or_breaks_the_evidence(
     name: str, steps: list[tuple[str, int]], symbols: int
