@@ -19,7 +19,7 @@ from bookproof.ideal.client import IdealClient, Reconnect
 from bookproof.ideal.keeper import Keeper, Need
 from bookproof.ideal.memory import IDEAL_INFO
 from bookproof.ideal.wire import Connect, Socket, fetch
-from bookproof_exchange.dialects.api import BookSnapshot, BookUpdate, Dialect, Frame
+from bookproof_exchange.dialects.api import BookSnapshot, BookUpdate, Dialect, Frame, TradeReport
 from bookproof_exchange.evidence import Claim
 
 
@@ -148,6 +148,10 @@ class LagsBehind(IdealClient):
             due, generation, frame = self.backlog.popleft()
             await trio.sleep_until(due)
             if generation != self.generation or self.socket is None:
+                # of a connection that is gone only the trades still count
+                for decoded in self.ideal.decode(frame, self.instruments):
+                    if isinstance(decoded, TradeReport):
+                        await self.handle(decoded)
                 continue
             try:
                 await super().receive(frame)

@@ -135,6 +135,9 @@ class Chaos:
             case "fault" | "oddity":
                 self.faults += 1
                 fault = FAULTS[number % len(FAULTS)]
+                if isinstance(fault, specs.Resnapshot):
+                    for symbol in bench.symbols:
+                        exchange.whole(symbol)  # a script that drains a protected side is refused: its author's mistake
                 if not isinstance(fault, specs.Edited) or fault.edit in bench.dialect.traits.edits:
                     bench.arm(self.faults, fault, legal=what == "oddity")
             case "get":
