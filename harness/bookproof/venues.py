@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import trio
-import trio.testing
 
 from bookproof.case_run import ServerLike
 from bookproof_exchange.script.exchange import Exchange
@@ -45,7 +44,9 @@ class MemoryVenue:
         if name not in self._servers:
             raise ConnectionRefusedError(f"no exchange at {url}")
         server, nursery = self._servers[name]
-        mine, theirs = trio.testing.memory_stream_pair()
+        from trio.testing import memory_stream_pair  # it brings pytest along, which runs over sockets need not wait for
+
+        mine, theirs = memory_stream_pair()
         nursery.start_soon(server.handle, theirs)
         return mine
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 import trio
-import trustme
 
 from bookproof_exchange.server.wire import GONE, SocketWire, Wire
 
@@ -35,6 +34,8 @@ def make(directory: Path, *names: str) -> TlsFiles:
     """Make an authority and a certificate for ``names`` (host names or addresses; localhost, 127.0.0.1 and ::1 when
     none is given) and write both as PEM files into ``directory``."""
     directory.mkdir(parents=True, exist_ok=True)
+    import trustme  # slow to import, and few runs want TLS
+
     authority = trustme.CA(organization_name="Bookproof test authority")
     certificate = authority.issue_cert(*(names or ("localhost", "127.0.0.1", "::1")))
     files = TlsFiles(ca=directory / "ca.pem", chain=directory / "server.pem")
