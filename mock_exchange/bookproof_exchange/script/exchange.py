@@ -19,7 +19,7 @@ from bookproof_exchange.dialects.api import Dialect, Frame, HttpAnswer, HttpRequ
 from bookproof_exchange.evidence import Evidence
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market import Shape
-from bookproof_exchange.scenario.model import Scenario
+from bookproof_exchange.scenario.model import Scenario, Sync
 from bookproof_exchange.script.actions import Action, Admit, PingClient, Refuse, SendMode
 from bookproof_exchange.script.answers import Answers
 from bookproof_exchange.script.armory import Armed, Armory
@@ -52,8 +52,9 @@ class Exchange:
         self.symbols = tuple(self.view.instruments)
         self.hold_on_strike = False
         """Whether a fault's strike begins the holding by itself (the script observes the client before its recovery)."""
-        self.lead = 0
-        """Updates sent right after a subscription, where snapshots come by REST."""
+        self.lead = next((step.lead for step in scenario.script if isinstance(step, Sync)), 0)
+        """Updates sent right after a subscription, where snapshots come by REST. From the beginning that of the first
+        `sync`: a client may subscribe before it says that it has started."""
         self.deaf: set[int] = set()
         """Connections that left a barrier unanswered; a pong makes them good again."""
         self._ledger = Ledger(clock)
