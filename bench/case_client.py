@@ -153,7 +153,7 @@ class Client:
                 self.ask()
 
     def shown(self) -> dict[str, Any]:
-        if not self.chained:
+        if self.last < 0:
             return {"claim": "syncing", "bids": [], "asks": []}
         return {
             "claim": "live",

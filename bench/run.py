@@ -18,7 +18,7 @@ import report
 
 GATED = ("wire", "fanout", "live")
 #: Modules that offer `measure() -> dict[str, float]`, where they exist.
-FIGURES = ("truth", "checker")
+FIGURES = ("truth", "checker", "case")
 
 
 def main(names: list[str]) -> int:

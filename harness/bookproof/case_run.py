@@ -15,7 +15,7 @@ import trio
 from bookproof.cases.plan import Case
 from bookproof.cases.properties import rules_by_property, weighed
 from bookproof.checker.facts import Chain, Facts, Region
-from bookproof.checker.judge import freshness, judge
+from bookproof.checker.judge import judge_with_lag
 from bookproof.checker.match import Matcher
 from bookproof.drivers.api import (
     BookShown,
@@ -357,7 +357,8 @@ def conclude(running: _Running) -> CaseRun:
         return CaseRun(result=result, evidence=records, chains={}, exchange=exchange)
     chains = running.follow().chains()
     facts = facts_of(running, chains)
-    checks = [weighed(check, running.dialect.rules) for check in judge(facts, records)]
+    judged, lag = judge_with_lag(facts, records)
+    checks = [weighed(check, running.dialect.rules) for check in judged]
     checks.extend(_self_check(running, chains))
     verdict = worst([check.verdict for check in checks])
     message, stderr = "", ()
@@ -380,9 +381,7 @@ def conclude(running: _Running) -> CaseRun:
         stderr=log[-20:],
     )
     observations = sum(isinstance(record, evidence.Observed) for record in records)
-    result = msgspec.structs.replace(
-        result, observations=observations, lag=freshness(facts, records), recovery_seconds=_recovery(records)
-    )
+    result = msgspec.structs.replace(result, observations=observations, lag=lag, recovery_seconds=_recovery(records))
     return CaseRun(result=result, evidence=records, chains=chains, exchange=exchange)
 
 

@@ -21,6 +21,16 @@ def judge(facts: Facts, evidence: Sequence[Evidence]) -> tuple[Check, ...]:
     """Decide every property. Pure: the same evidence gives the same checks, whatever the clock says now.
 
     Positions decide the order; times only whether a deadline was kept."""
+    return judge_with_lag(facts, evidence)[0]
+
+
+def freshness(facts: Facts, evidence: Sequence[Evidence]) -> Lag:
+    """E4, for information: how long what the client showed had provably been superseded, over its reads."""
+    return judge_with_lag(facts, evidence)[1]
+
+
+def judge_with_lag(facts: Facts, evidence: Sequence[Evidence]) -> tuple[tuple[Check, ...], Lag]:
+    """`judge` and `freshness` at the cost of one."""
     with _no_collection():
         timeline = Timeline(facts, evidence)
         judges = _judges(facts, timeline)
@@ -30,7 +40,7 @@ def judge(facts: Facts, evidence: Sequence[Evidence]) -> tuple[Check, ...]:
         checks += etiquette(facts, timeline)
         if trades is not None:
             checks.append(trades)
-        return tuple(checks)
+        return tuple(checks), lag(timeline, judges)
 
 
 @contextmanager
@@ -44,12 +54,6 @@ def _no_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def freshness(facts: Facts, evidence: Sequence[Evidence]) -> Lag:
-    """E4, for information: how long what the client showed had provably been superseded, over its reads."""
-    timeline = Timeline(facts, evidence)
-    return lag(timeline, _judges(facts, timeline))
 
 
 def _judges(facts: Facts, timeline: Timeline) -> dict[str, SymbolJudge]:
