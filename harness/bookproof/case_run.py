@@ -38,7 +38,7 @@ from bookproof_exchange.faults import specs
 from bookproof_exchange.scenario.model import Await, Inject, Oddity
 from bookproof_exchange.script.actions import Action
 from bookproof_exchange.script.exchange import Exchange
-from bookproof_exchange.script.player import Pause, Perform, ReadNow, Shows, Until, Wait, play
+from bookproof_exchange.script.player import Pause, Perform, Play, ReadNow, Shows, Until, Wait, play
 from bookproof_exchange.timing import Timing
 
 #: Edits that make the ideal client's own book differ from the truth without a way to notice at once.
@@ -194,6 +194,10 @@ class _Running:
             tls_ca=tls_ca,
             time_base=self.exchange.view.time_base_us // 1000,
         )
+        # What the script says before it first waits (faults that are armed before `sync`) holds before the client begins:
+        # a client may have connected, subscribed and fetched its snapshot by the time it says that it has started.
+        waits = play(self.exchange, self.timing)
+        first = next(waits, None)
         async with trio.open_nursery() as nursery:
             # a client that dies between two questions is noticed at once
             nursery.start_soon(self.driver.watch)
@@ -210,7 +214,7 @@ class _Running:
                         self.driver.info.numbers,
                         sort=self.driver.info.sorted_by_adapter,
                     )
-                await self._play(server)
+                await self._play(server, waits, first)
                 await self.driver.stop()
             nursery.cancel_scope.cancel()
 
@@ -221,13 +225,10 @@ class _Running:
         limits = [limit for limit in (feed, self.depth_shown) if limit is not None]
         return min(limits) if limits else None
 
-    async def _play(self, server: ServerLike) -> None:
-        waits = play(self.exchange, self.timing)
-        came: bool | None = None
+    async def _play(self, server: ServerLike, waits: Play, wait: Wait | None) -> None:
         try:
-            while True:
-                wait = waits.send(came) if came is not None else next(waits)
-                came = await self._await(server, wait)
+            while wait is not None:
+                wait = waits.send(await self._await(server, wait))
         except StopIteration as end:
             self.finished = bool(end.value)
 
