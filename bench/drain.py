@@ -98,9 +98,9 @@ def read_many(socks: list[socket.socket], counts: list[int]) -> None:
             waiting += 1
     while waiting:
         for key, _ in selector.select():
-            sock, at = key.fileobj, key.data
-            assert isinstance(sock, socket.socket)
-            taken = sock.recv_into(view)
+            readable, at = key.fileobj, key.data
+            assert isinstance(readable, socket.socket)
+            taken = readable.recv_into(view)
             if not taken:
                 raise SystemExit(f"the server ended {counts[at]} bytes early")
             counts[at] -= taken
@@ -108,8 +108,8 @@ def read_many(socks: list[socket.socket], counts: list[int]) -> None:
                 if counts[at] < 0:
                     raise SystemExit(f"{-counts[at]} bytes too many")
                 waiting -= 1
-                selector.unregister(sock)
-                sock.setblocking(True)
+                selector.unregister(readable)
+                readable.setblocking(True)
 
 
 def main(arguments: list[str]) -> None:

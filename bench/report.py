@@ -77,7 +77,7 @@ def measure(groups: Sequence[Group]) -> bool:
 
 def table(gates: Sequence[Gate]) -> str:
     """One line a gate: target, median, extremes, verdict."""
-    rows = [("what", "target", "median", "from", "to", "")]
+    rows: list[tuple[str, ...]] = [("what", "target", "median", "from", "to", "")]
     for gate in gates:
         sign = "<=" if gate.at_most else ">="
         verdict = ("holds" if gate.holds else "FAILS") + (" (measured again)" if gate.again else "")

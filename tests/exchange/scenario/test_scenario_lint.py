@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from scenario_dialects import ALL, BLIND, NUMBERS, SUMS
@@ -17,7 +18,7 @@ GOOD = "id: book/gap/single\ntitle: t\npurpose: p\nrules: [r]\n"
 SEEN = "needs: [sequence|checksum]"
 
 
-def found(script: str, rest: str = "", *, head: str = GOOD, dialects: tuple = ALL) -> list[str]:
+def found(script: str, rest: str = "", *, head: str = GOOD, dialects: tuple[Any, ...] = ALL) -> list[str]:
     steps = "".join(f"  - {step.strip()}\n" for step in script.split("; ") if step.strip())
     return [str(problem) for problem in lint(loads(f"{head}{rest}\nscript:\n{steps}"), dialects)]
 

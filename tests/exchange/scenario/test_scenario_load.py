@@ -238,7 +238,10 @@ def test_files_that_are_no_scenario(text: str, complaint: str) -> None:
         ("needs: sequence\n", "f.yaml:6:8: needs: expected a list, found 'sequence' (write `needs: [sequence]`)"),
         ("needs: [5]\n", "f.yaml:6:9: needs[1]: expected a text, found the number 5 (put it in quotes)"),
         ("market: {profile: bussy}\n", None),
-        ("expect: none\n", "f.yaml:6:9: expect: expected a mapping with resync, honest, most_resyncs, live, found 'none'"),
+        (
+            "expect: none\n",
+            "f.yaml:6:9: expect: expected a mapping with resync, honest, most_resyncs, live, found 'none'",
+        ),
         ("subscribe: {depth: lest}\n", None),
         ("tag: x\n", "f.yaml:6:1: tag: unknown key 'tag' of a scenario (did you mean 'tags'?)"),
         ("? [a]\n: b\n", "f.yaml:6:3: a key must be a name"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from bookproof_exchange.data import folder
 from bookproof_exchange.faults import specs
 from bookproof_exchange.faults.kit import check_stage
-from bookproof_exchange.faults.registry import faults
+from bookproof_exchange.faults.registry import FaultInfo, faults
 from bookproof_exchange.scenario import model
 from bookproof_exchange.scenario.load import loads
 from bookproof_exchange.scenario.manual import FAULT_EXAMPLES, STEP_EXAMPLES, manual
@@ -35,7 +36,7 @@ def test_every_step_has_an_example_of_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("info", [info for info in faults() if info.group != "edit"], ids=lambda info: info.kind)
-def test_every_fault_has_an_example_of_itself(info) -> None:
+def test_every_fault_has_an_example_of_itself(info: FaultInfo) -> None:
     (step,) = loads(f"{HEAD}  - {FAULT_EXAMPLES[info.kind]}\n").script
     assert isinstance(step, model.Inject | model.Oddity)
     assert specs.kind_of(step.fault) == info.kind
@@ -60,6 +61,6 @@ def test_every_kind_is_on_the_page() -> None:
 
 def test_the_fault_on_the_page_keeps_the_laws() -> None:
     (fault, _) = blocks((DOCS / "faults.md").read_text(encoding="utf-8"), "python")
-    names: dict = {"__name__": "my_package.faults"}
+    names: dict[str, Any] = {"__name__": "my_package.faults"}
     exec(fault, names)
     check_stage(lambda number: names["EveryThird"](number, {"times": 2}), examples=50)
