@@ -30,6 +30,7 @@ class Socket:
     def __init__(self, stream: trio.abc.Stream, protocol: ClientProtocol) -> None:
         self._stream = stream
         self._protocol = protocol
+        self._sending = trio.Lock()
         self._parts: list[bytes] = []
         self._binary = False
         self._early: list[object] = []
@@ -111,9 +112,11 @@ class Socket:
             await trio.aclose_forcefully(self._stream)
 
     async def _flush(self) -> None:
-        data = b"".join(self._protocol.data_to_send())
-        if data:
-            await self._stream.send_all(data)
+        # pongs and requests come from several tasks, and a stream takes one sender at a time
+        async with self._sending:
+            data = b"".join(self._protocol.data_to_send())
+            if data:
+                await self._stream.send_all(data)
 
     async def _receive(self) -> None:
         data = await self._stream.receive_some(65536)

@@ -87,6 +87,23 @@ async def hello_and_goodbye(nursery: trio.Nursery, host: Host) -> None:
     await socket.close()
 
 
+def test_several_tasks_may_send_at_once() -> None:
+    in_trio(several_senders)
+
+
+async def several_senders(nursery: trio.Nursery, host: Host) -> None:
+    socket = await Socket.open(Net(nursery, host).connect, "ws://x/")
+    got: list[bytes] = []
+    host.received = lambda connection, frame: got.append(frame.payload) or []  # type: ignore[method-assign, func-returns-value]
+    async with trio.open_nursery() as senders:
+        for number in range(20):
+            senders.start_soon(socket.send, Frame(b"%d" % number))
+    with trio.move_on_after(1):
+        async for _ in socket.frames():
+            pass
+    assert sorted(map(int, got)) == list(range(20))
+
+
 @pytest.mark.parametrize("how", ["fin", "rst", "mid-frame", "close"])
 def test_every_end_is_a_lost_connection(how: str) -> None:
     async def ends(nursery: trio.Nursery, host: Host) -> None:
