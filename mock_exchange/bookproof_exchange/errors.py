@@ -33,9 +33,7 @@ class Where(tuple[str, int | None, int | None, str | None]):
 
     __slots__ = ()
 
-    def __new__(
-        cls, path: str, line: int | None = None, column: int | None = None, field: str | None = None
-    ) -> Where:
+    def __new__(cls, path: str, line: int | None = None, column: int | None = None, field: str | None = None) -> Where:
         return super().__new__(cls, (path, line, column, field))
 
     def __str__(self) -> str:

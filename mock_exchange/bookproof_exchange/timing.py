@@ -50,8 +50,5 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         """The same limits, ``factor`` times as long. Intervals (`poll`, `trickle`) stay as they are."""
         keep = {"poll", "poll_most", "trickle"}
         return Timing(
-            **{
-                name: value if name in keep else value * factor
-                for name, value in msgspec.structs.asdict(self).items()
-            }
+            **{name: value if name in keep else value * factor for name, value in msgspec.structs.asdict(self).items()}
         )
