@@ -58,8 +58,9 @@ def rules_by_property(dialect: str, known: Mapping[str, object], keys: Sequence[
     return found
 
 
-#: Whatever a rule says, these stand as they are: a wrong book shown as live is wrong, and what proved nothing proved nothing.
-_ALWAYS = frozenset({"S1", "S2", "S3", "S7", "T1", "V0", "H1"})
+#: Whatever a rule says, these stand as they are: a wrong book shown as live is wrong, a client that never comes back or
+#: stands still is of no use however gently a venue puts it, and what proved nothing proved nothing.
+_ALWAYS = frozenset({"S1", "S2", "S3", "S7", "E1", "E3", "T1", "V0", "H1"})
 
 
 def weighed(check: Check, rules: Mapping[str, Rule]) -> Check:

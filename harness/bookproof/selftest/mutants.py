@@ -12,6 +12,7 @@ import trio
 from bookproof.drivers.api import BookShown
 from bookproof.ideal.client import IdealClient
 from bookproof.ideal.keeper import Keeper, Need
+from bookproof.selftest import more_bugs as more
 from bookproof_exchange.dialects.api import (
     BookSnapshot,
     BookUpdate,
@@ -27,7 +28,8 @@ from bookproof_exchange.market import Change, Side
 class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     """One bug. ``kills``: the properties (or verdicts) by which it must be caught, in at least one case.
     ``bug_class``: A snapshot, B gap, C start-up, D recovery, E false alarm, F deletes, G window, H packing, I numbers,
-    J liveness, K identity, X dishonest by design. ``where``: on which dialects it can exist."""
+    J liveness, K identity, L concurrency, M resources, T trades, X dishonest by design. ``where``: on which dialects it can
+    exist."""
 
     name: str
     bug_class: str
@@ -35,8 +37,12 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     make: Callable[..., IdealClient]
     kills: frozenset[str]
     where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap", "refusal"] = "all"
+    not_on: frozenset[str] = frozenset()
+    """Dialects on whose wire the bug makes no difference."""
 
     def exists_on(self, dialect: Dialect) -> bool:
+        if dialect.name in self.not_on:
+            return False
         traits = dialect.traits
         match self.where:
             case "all":
@@ -418,9 +424,19 @@ def _mutant(
     make: type[Keeper] | type[IdealClient],
     kills: Sequence[str],
     where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap", "refusal"] = "all",
+    *,
+    not_on: Sequence[str] = (),
 ) -> Mutant:
     client: Callable[..., IdealClient] = _client(make) if issubclass(make, Keeper) else make
-    return Mutant(name=name, bug_class=bug_class, title=title, make=client, kills=frozenset(kills), where=where)
+    return Mutant(
+        name=name,
+        bug_class=bug_class,
+        title=title,
+        make=client,
+        kills=frozenset(kills),
+        where=where,
+        not_on=frozenset(not_on),
+    )
 
 
 MUTANTS: Mapping[str, Mutant] = {
@@ -487,5 +503,94 @@ MUTANTS: Mapping[str, Mutant] = {
         _mutant("lies-live", "X", "always says live", LiesLive, ["S1", "S4"]),
         _mutant("previous-case", "X", "answers with the book of the case before", PreviousCase, ["S1"]),
         _mutant("unsorted", "X", "shows the asks in the wrong order", Unsorted, ["S1"]),
+        _mutant(
+            "ignores-later-snapshot",
+            "A",
+            "a snapshot that was not asked for is ignored",
+            more.IgnoresLaterSnapshot,
+            ["S1", "E6", "E3"],
+            "stream",
+        ),
+        _mutant(
+            "gap-event-over-snapshot",
+            "C",
+            "the event that revealed a gap is applied to the fresh snapshot",
+            more.GapEventOverSnapshot,
+            ["S1"],
+            "rest",
+        ),
+        _mutant(
+            "error-is-empty-book",
+            "C",
+            "a failed request is an empty book",
+            more.ErrorIsEmptyBook,
+            ["S1"],
+            "rest",
+        ),
+        _mutant("recovers-once", "D", "recovers only once", more.RecoversOnceClient, ["E1"]),
+        _mutant(
+            "resubscribes-wrongly",
+            "D",
+            "the second subscription is spelled wrongly",
+            more.ResubscribesWrongly,
+            ["E1"],
+            "stream",
+        ),
+        _mutant(
+            "late-snapshot-wins",
+            "L",
+            "of two competing snapshots the later answer wins",
+            more.LateSnapshotWins,
+            ["S1", "S2", "E2", "E6"],
+            "rest",
+        ),
+        _mutant(
+            "rejects-overlap",
+            "E",
+            "an event that overlaps the snapshot is a gap",
+            more.RejectsOverlap,
+            ["E1", "E3"],
+            "overlap",
+        ),
+        _mutant("signed-checksum", "E", "checksums are signed", more.SignedChecksum, ["E6", "E1", "E5"], "checksum"),
+        _mutant("data-watchdog", "E", "a quiet market counts as a dead connection", more.DataWatchdog, ["E6"]),
+        _mutant(
+            "reverses-rows",
+            "H",
+            "the rows of an update are applied backwards",
+            more.ReversesRows,
+            ["S1"],
+            not_on=["binance-spot", "mexc-v3"],
+        ),
+        _mutant("keeps-too-few", "G", "keeps a level less than it says", more.KeepsTooFew, ["S1"], "windowed"),
+        _mutant("dies-on-empty-side", "H", "a side without levels ends the client", more.DiesOnEmptySide, ["crashed"]),
+        _mutant("deletes-by-text", "I", "a level is found by the text of its price", more.DeletesByTextClient, ["S1"]),
+        _mutant(
+            "reconnects-without-subscribing",
+            "J",
+            "does not subscribe again after a reconnect",
+            more.ReconnectsWithoutSubscribing,
+            ["E1"],
+        ),
+        _mutant("no-watchdog", "J", "does not notice a silent connection", more.NoWatchdog, ["await-reconnect"]),
+        _mutant(
+            "shares-sequence",
+            "K",
+            "one sequence number for all symbols",
+            more.SharesSequence,
+            ["E6", "E5", "E2", "E1", "S1", "S7"],
+            "sequence",
+        ),
+        _mutant("shows-half", "L", "a reader sees half an update", more.ShowsHalf, ["S1"]),
+        _mutant("polls-snapshots", "M", "fetches the book all the time", more.PollsSnapshots, ["E5", "E6"], "rest"),
+        _mutant(
+            "first-trade-only",
+            "T",
+            "of the trades of a message only the first is shown",
+            more.FirstTradeOnly,
+            ["T1"],
+        ),
+        _mutant("trades-twice", "T", "trades are shown twice", more.TradesTwice, ["T1"]),
+        _mutant("trade-sides", "T", "buys are shown as sells", more.TradeSides, ["T1"]),
     )
 }

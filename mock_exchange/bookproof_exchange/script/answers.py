@@ -64,7 +64,7 @@ class Answers:
             case specs.AheadRest(by=by):
                 index = ticks.plan(by).last
             case specs.StraddledRest():
-                straddled = ticks.plan(1, events=4)
+                straddled = ticks.wide()
                 index = (straddled.first + straddled.last) // 2
             case _:
                 pass

@@ -32,6 +32,10 @@ from bookproof_exchange.script.strikes import Strikes
 from bookproof_exchange.script.subscriptions import Subscriptions
 from bookproof_exchange.script.view import MarketView
 
+MOST_ASKED = 2_000
+"""So many handshakes, frames and requests are answered in one case; then the exchange is silent. A client that asks
+without end does so whenever it is answered, and everything that it is answered has to be judged."""
+
 
 class Exchange:
     """One case's exchange. Implements `script.actions.Host`."""
@@ -70,6 +74,7 @@ class Exchange:
         )
         self._refusing: tuple[Armed, int] | None = None
         """The fault by which handshakes are refused, and how many still."""
+        self._asked = 0
         self._pings = 0
         self._barriers: dict[bytes, tuple[int, int]] = {}
         """Unanswered pings: payload to connection and the position that the pong will prove."""
@@ -184,6 +189,11 @@ class Exchange:
         """Whether handshakes, acknowledgements and snapshots are kept back."""
         return self._hold.on
 
+    @property
+    def kept_back(self) -> int:
+        """How many handshakes, acknowledgements and snapshots are kept back: what the client has asked for so far."""
+        return self._hold.kept
+
     def hold(self) -> None:
         """Keep back handshakes, acknowledgements and snapshots until `release`."""
         self._hold.on = True
@@ -219,7 +229,13 @@ class Exchange:
 
     # --- what the server tells ----------------------------------------------------------------------------------------
 
+    def _too_many(self) -> bool:
+        self._asked += 1
+        return self._asked > MOST_ASKED
+
     def arrived(self, connection: int, request: HttpRequest) -> Sequence[Action]:
+        if self._too_many():
+            return []
         refusal = self.dialect.accepts(request)
         if refusal is not None:
             return [Refuse(connection, refusal)]
@@ -252,7 +268,7 @@ class Exchange:
 
     def received(self, connection: int, frame: Frame) -> Sequence[Action]:
         state = self.connections[connection]
-        if not state.open:
+        if not state.open or self._too_many():
             return []
         assert state.session is not None
         refusing = self._armory.take(specs.RefuseSubscribe) if self._subscribes(state, frame) else None
@@ -301,6 +317,8 @@ class Exchange:
         return []
 
     def requested(self, number: int, request: HttpRequest) -> Sequence[Action]:
+        if self._too_many():
+            return []
         self.record(lambda position, at: evidence.Asked(position=position, at=at, number=number, request=request))
         asked = self.position
         if self._hold.on and self.asks_for_book(request):

@@ -39,13 +39,19 @@ class TickStream:
         self._ends.append(tick.last)
         return tick
 
-    def plan(self, count: int, *, events: int | None = None) -> Tick:
-        """Plan ``count`` updates ahead (the last of at least ``events`` events) and return the last of them."""
-        while len(self._planned) < count - 1:
+    def plan(self, count: int) -> Tick:
+        """Plan ``count`` updates ahead and return the last of them."""
+        while len(self._planned) < count:
             self._planned.append(self._make())
-        if len(self._planned) < count:
-            self._planned.append(self._make(events))
         return self._planned[count - 1]
+
+    def wide(self) -> Tick:
+        """The first of the planned updates that covers several versions; one is planned where there is none."""
+        for tick in self._planned:
+            if tick.last - tick.first > 1:
+                return tick
+        self._planned.append(self._make(4))
+        return self._planned[-1]
 
     def past(self, by: int) -> int:
         """The version at the cursor ``by`` updates ago (0: at the cursor); before the first, back into the history."""

@@ -10,11 +10,12 @@ import pytest
 from script_kit import NAMES, Bench, check_evidence
 
 from bookproof_exchange import evidence
-from bookproof_exchange.dialects.api import Frame, Kind, Message, Tick
+from bookproof_exchange.dialects.api import Frame, HttpRequest, Kind, Message, Tick
 from bookproof_exchange.faults import specs
 from bookproof_exchange.faults.registry import FOREIGN
 from bookproof_exchange.faults.stage import Delivery, Report
 from bookproof_exchange.market import Shape
+from bookproof_exchange.script.exchange import MOST_ASKED
 from bookproof_exchange.script.stream import touched
 
 STREAM, REST = ("kraken-v2",), ("binance-spot", "mexc-v3")
@@ -430,10 +431,12 @@ def test_rest_snapshots_are_of_the_cursor_or_of_what_the_fault_says(name: str) -
     assert view.index(bench.symbol) == ahead, "the stream reaches the snapshot with an update's end"
 
 
-@pytest.mark.parametrize("name", ["binance-spot"])
+@each_rest
 def test_a_straddled_snapshot_falls_into_an_update(name: str) -> None:
-    for planned in (0, 1, 2):
-        bench = Bench(name)
+    for seed, planned in itertools.product(range(8), range(3)):
+        bench = Bench(name, seed=seed)
+        if bench.dialect.traits.batch[1] < 2:
+            pytest.skip("an update covers one version")
         bench.client()
         if planned:
             bench.arm(1, specs.AheadRest(by=planned))
@@ -709,6 +712,22 @@ def test_at_the_end_nothing_is_held(name: str) -> None:
     before = len(bench.updates(connection))
     bench.perform(bench.exchange.finish())
     assert len(bench.updates(connection)) == before + 1
+    check_evidence(bench)
+
+
+@each
+def test_who_asks_without_end_is_not_answered_without_end(name: str) -> None:
+    bench = Bench(name)
+    connection = bench.client()
+    for _ in range(MOST_ASKED):
+        bench.subscribe(connection)
+        bench.send(connection, Frame(b"{}"))
+        bench.get(HttpRequest(method="GET", path="/nope"))
+    assert bench.connect() not in bench.admitted
+    assert len(bench.records(evidence.Received)) + len(bench.records(evidence.Asked)) <= MOST_ASKED
+    bench.advance(2)
+    assert bench.updates(connection)
+    bench.perform(bench.exchange.finish())
     check_evidence(bench)
 
 

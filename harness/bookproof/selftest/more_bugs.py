@@ -1,0 +1,283 @@
+"""More bugs for `selftest.mutants`: of concurrency, routing, text, trades, watchdogs and resources."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import trio
+
+from bookproof.ideal.client import IdealClient
+from bookproof.ideal.keeper import Keeper, Need
+from bookproof.ideal.wire import Socket
+from bookproof_exchange.dialects.api import (
+    Beat,
+    BookSnapshot,
+    BookUpdate,
+    Decoded,
+    Frame,
+    Link,
+    TradeReport,
+)
+from bookproof_exchange.market import Side
+from bookproof_exchange.numbers import to_text
+
+# --- A, C, D: snapshots and recovery --------------------------------------------------------------------------------
+
+
+class IgnoresLaterSnapshot(Keeper):
+    def stream_snapshot(self, snapshot: BookSnapshot) -> Need:
+        return Need.NOTHING if self.claim == "live" else super().stream_snapshot(snapshot)
+
+
+class GapEventOverSnapshot(Keeper):
+    """The event that revealed the gap is applied to the fresh snapshot, whatever its number."""
+
+    revealing: BookUpdate | None = None
+
+    def follow(self, update: BookUpdate) -> Need:
+        if self.claim == "live" and self.link(update) is Link.GAP:
+            self.revealing = update
+        return super().follow(update)
+
+    def rest_snapshot(self, snapshot: BookSnapshot) -> Need:
+        need = super().rest_snapshot(snapshot)
+        if need is Need.NOTHING and self.revealing is not None:
+            self.apply(self.revealing)
+            self.revealing = None
+        return need
+
+
+class ErrorIsEmptyBook(Keeper):
+    """An answer that is no book is taken for an empty one."""
+
+    def rest_failed(self) -> Need:
+        self.book.clear()
+        self.show("live")
+        return super().rest_failed()
+
+
+class RecoversOnce(Keeper):
+    recovered = False
+
+    def broken(self) -> Need:
+        need = super().broken()
+        if self.recovered:
+            self.fetching = True
+            return Need.NOTHING
+        self.recovered = True
+        return need
+
+
+class RecoversOnceClient(IdealClient):
+    keeper_type = RecoversOnce
+
+    async def watch_snapshot(self, symbol: str, generation: int) -> None:
+        pass
+
+
+class ResubscribesWrongly(IdealClient):
+    """The second subscription is spelled in a way that the venue refuses."""
+
+    async def send_subscribe(self, symbol: str) -> None:
+        self.keepers[symbol].subscribed()
+        self.after(symbol)
+        for frame in self.ideal.subscribe((symbol,), ("book",), self.start.depth):
+            wrong = frame.payload.replace(symbol.encode(), symbol.lower().encode())
+            await self.send(msgspec.structs.replace(frame, payload=wrong))
+
+
+class LateSnapshotWins(IdealClient):
+    """Two requests compete; the answer of the slower one replaces the book, however old it is by then."""
+
+    async def snapshot(self, symbol: str, generation: int) -> None:
+        await super().snapshot(symbol, generation)
+        keeper = self.keepers[symbol]
+        book, sequence = keeper.book.copy(), keeper.sequence
+        await trio.sleep(0.2)
+        if generation == self.generation and keeper.claim == "live":
+            keeper.book, keeper.sequence, keeper.changed = book, sequence, True
+            self.after(symbol)
+
+
+# --- E: false alarms --------------------------------------------------------------------------------------------------
+
+
+class RejectsOverlap(Keeper):
+    def link(self, update: BookUpdate) -> Link:
+        link = super().link(update)
+        overlaps = self.sequence is not None and update.first is not None and update.first <= self.sequence
+        return Link.GAP if link is Link.NEXT and overlaps else link
+
+
+class SignedChecksum(Keeper):
+    def verified(self, checksum: int | None) -> bool:
+        return super().verified(checksum) and (checksum is None or checksum < 2**31)
+
+
+class DataWatchdog(IdealClient):
+    """A quiet market counts as a dead connection, although the exchange shows that it is alive."""
+
+    data_at = 0.0
+
+    async def handle(self, decoded: Decoded) -> None:
+        if not isinstance(decoded, Beat):
+            self.data_at = trio.current_time()
+        await super().handle(decoded)
+
+    async def keep_alive(self, socket: Socket, generation: int) -> None:
+        self.data_at = trio.current_time()
+        while generation == self.generation and self.socket is socket:
+            await trio.sleep(1.0)
+            if trio.current_time() - self.data_at > 5.0:
+                await socket.close()
+
+
+# --- F, G, H, I: content ----------------------------------------------------------------------------------------------
+
+
+class ReversesRows(Keeper):
+    def apply(self, update: BookUpdate) -> None:
+        self.book.apply(reversed(update.changes))
+
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+class KeepsTooFew(Keeper):
+    def cut(self) -> None:
+        if self.window is not None:
+            self.book.truncate(self.window - 1)
+
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+class DiesOnEmptySide(IdealClient):
+    async def handle(self, decoded: Decoded) -> None:
+        await super().handle(decoded)
+        if isinstance(decoded, BookUpdate | BookSnapshot) and decoded.symbol in self.keepers:
+            keeper = self.keepers[decoded.symbol]
+            if keeper.claim == "live" and not all(keeper.book.levels(side, 1) for side in Side):
+                raise IndexError("list index out of range")
+
+
+class DeletesByText(IdealClient):
+    """A level is found by the text of its price: spelled otherwise it is another one."""
+
+    frame: Frame | None = None
+
+    async def receive(self, frame: Frame) -> None:
+        self.frame = frame
+        await super().receive(frame)
+
+    async def handle(self, decoded: Decoded) -> None:
+        if isinstance(decoded, BookUpdate) and decoded.symbol in self.instruments:
+            decimals = self.instruments[decoded.symbol].price_decimals
+            kept = tuple(change for change in decoded.changes if change.size or self.spelled(change.price, decimals))
+            decoded = msgspec.structs.replace(decoded, changes=kept)
+        await super().handle(decoded)
+
+    def spelled(self, price: int, decimals: int) -> bool:
+        text = re.escape(to_text(price, decimals).encode())
+        return self.frame is not None and bool(re.search(rb"(?<![0-9.])" + text + rb"(?![0-9])", self.frame.payload))
+
+
+class BlindKeeper(Keeper):
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
+
+class DeletesByTextClient(DeletesByText):
+    keeper_type = BlindKeeper
+
+
+# --- J: liveness ------------------------------------------------------------------------------------------------------
+
+
+class ReconnectsWithoutSubscribing(IdealClient):
+    async def follow(self) -> None:
+        if self.generation:
+            self.start = msgspec.structs.replace(self.start, symbols=())
+        await super().follow()
+
+    async def watch_snapshot(self, symbol: str, generation: int) -> None:
+        pass
+
+
+class NoWatchdog(IdealClient):
+    @property
+    def silence(self) -> float:
+        return 1e9
+
+    async def watch_snapshot(self, symbol: str, generation: int) -> None:
+        pass
+
+
+# --- K, L, M ----------------------------------------------------------------------------------------------------------
+
+
+class SharesSequence(IdealClient):
+    """One number for all symbols of a connection."""
+
+    last: int | None = None
+
+    async def handle(self, decoded: Decoded) -> None:
+        if not isinstance(decoded, BookUpdate) or decoded.symbol not in self.keepers:
+            await super().handle(decoded)
+            return
+        keeper = self.keepers[decoded.symbol]
+        if keeper.claim == "live" and self.last is not None:
+            keeper.sequence = self.last
+        await super().handle(decoded)
+        if keeper.claim == "live":
+            self.last = keeper.sequence
+
+
+class ShowsHalf(IdealClient):
+    """A reader sees the bids of an update before its asks are in."""
+
+    async def handle(self, decoded: Decoded) -> None:
+        if isinstance(decoded, BookUpdate) and len({change.side for change in decoded.changes}) == 2:
+            keeper = self.keepers.get(decoded.symbol)
+            if keeper is not None and keeper.claim == "live" and keeper.link(decoded) is Link.NEXT:
+                keeper.book.apply(change for change in decoded.changes if change.side is Side.BID)
+                self.emit(self.shown(decoded.symbol))
+        await super().handle(decoded)
+
+
+class PollsSnapshots(IdealClient):
+    """Fetches the book ten times a second, all the time."""
+
+    async def keep_alive(self, socket: Socket, generation: int) -> None:
+        while generation == self.generation and self.socket is socket:
+            await trio.sleep(0.1)
+            for symbol, keeper in self.keepers.items():
+                if keeper.claim == "live" and self.socket is socket:
+                    await self.meet(symbol, keeper.fetch())
+
+
+# --- T: trades --------------------------------------------------------------------------------------------------------
+
+
+class FirstTradeOnly(IdealClient):
+    async def handle(self, decoded: Decoded) -> None:
+        if isinstance(decoded, TradeReport):
+            decoded = msgspec.structs.replace(decoded, trades=decoded.trades[:1])
+        await super().handle(decoded)
+
+
+class TradesTwice(IdealClient):
+    async def handle(self, decoded: Decoded) -> None:
+        await super().handle(decoded)
+        if isinstance(decoded, TradeReport):
+            await super().handle(decoded)
+
+
+class TradeSides(IdealClient):
+    async def handle(self, decoded: Decoded) -> None:
+        if isinstance(decoded, TradeReport):
+            decoded = msgspec.structs.replace(
+                decoded, trades=tuple(trade._replace(taker=trade.taker.other) for trade in decoded.trades)
+            )
+        await super().handle(decoded)
