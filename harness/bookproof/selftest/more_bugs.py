@@ -218,20 +218,21 @@ class NoWatchdog(IdealClient):
 
 
 class SharesSequence(IdealClient):
-    """One number for all symbols of a connection."""
+    """One number for all symbols of a connection: the update of one is held against that of another."""
 
-    last: int | None = None
+    last: tuple[str, int | None] = ("", None)
 
     async def handle(self, decoded: Decoded) -> None:
         if not isinstance(decoded, BookUpdate) or decoded.symbol not in self.keepers:
             await super().handle(decoded)
             return
         keeper = self.keepers[decoded.symbol]
-        if keeper.claim == "live" and self.last is not None:
-            keeper.sequence = self.last
+        symbol, number = self.last
+        if keeper.claim == "live" and number is not None and symbol != decoded.symbol:
+            keeper.sequence = number
         await super().handle(decoded)
         if keeper.claim == "live":
-            self.last = keeper.sequence
+            self.last = (decoded.symbol, keeper.sequence)
 
 
 class ShowsHalf(IdealClient):

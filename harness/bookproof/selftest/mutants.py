@@ -564,7 +564,14 @@ MUTANTS: Mapping[str, Mutant] = {
         ),
         _mutant("keeps-too-few", "G", "keeps a level less than it says", more.KeepsTooFew, ["S1"], "windowed"),
         _mutant("dies-on-empty-side", "H", "a side without levels ends the client", more.DiesOnEmptySide, ["crashed"]),
-        _mutant("deletes-by-text", "I", "a level is found by the text of its price", more.DeletesByTextClient, ["S1"]),
+        _mutant(
+            "deletes-by-text",
+            "I",
+            "a level is found by the text of its price",
+            more.DeletesByTextClient,
+            ["S1"],
+            not_on=["kraken-v2"],
+        ),
         _mutant(
             "reconnects-without-subscribing",
             "J",
