@@ -9,10 +9,9 @@
 // (only spot: the others are other venues' APIs); `--config` or the case's `options` go on top.
 
 import { readFileSync } from 'node:fs';
-import { Agent } from 'node:https';
 import { parseArgs } from 'node:util';
 import ccxt from 'ccxt';
-import { serve } from './driver.mjs';
+import { serve, trust } from './driver.mjs';
 
 // After one exception the loop calls again at once, as in ccxt's examples: the call reconnects. After several in a row it
 // waits, as a user would: 0.5 s, 1 s … so that a storm of requests is ccxt's own doing and not this loop's.
@@ -43,11 +42,7 @@ class CcxtAdapter {
     async start(start) {
         this.venue = VENUES[start.dialect];
         const config = { options: { defaultType: 'spot', fetchMarkets: this.venue.fetchMarkets } };
-        if (start.tls_ca) {
-            const ca = readFileSync(start.tls_ca);
-            config.agent = new Agent({ ca });
-            config.options.ws = { options: { ca } };
-        }
+        if (start.tls_ca) trust(start.tls_ca);
         const { deepExtend } = new ccxt.Exchange();
         this.exchange = new ccxt.pro[this.venue.exchange](deepExtend(config, this.config, start.options ?? {}));
         await this.exchange.loadHttpProxyAgent(); // else ccxt refuses ws://

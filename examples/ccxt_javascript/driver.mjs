@@ -2,12 +2,25 @@
 // Give `serve` what `hello` says and a function that makes a fresh adapter for every case:
 //   { start(start), read?(symbol, channel), stop() }, each plain or async; start returns the depth shown (null: all).
 
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import tls from 'node:tls';
 import { inspect } from 'node:util';
 
 const MAX_LINE = 16 * 1024 * 1024;
 const EXIT_PROTOCOL = 65;
 const EXIT_ADAPTER = 70;
+
+// Every TLS connection of this process trusts this PEM file (`start.tls_ca`) too: NODE_EXTRA_CA_CERTS is read only once.
+export function trust(path) {
+    const pem = readFileSync(path);
+    const { createSecureContext } = tls;
+    tls.createSecureContext = (options) => {
+        const secure = createSecureContext(options);
+        secure.context.addCACert(pem);
+        return secure;
+    };
+}
 
 export class Unsupported extends Error {}
 
