@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from bookproof.cases.plan import Case
@@ -20,6 +22,7 @@ SAMPLE = (
 )
 
 
+@functools.cache
 def sample(dialect: str) -> list[Case]:
     made, _ = all_cases(dialects_named((dialect,)))
     return [case for case in made if case.scenario.id in SAMPLE]
