@@ -162,7 +162,9 @@ def _stable(facts: Facts, timeline: Timeline, again: Sequence[Recovery]) -> list
     last_struck = max((struck.position for struck in timeline.struck), default=0)
     if not converged or converged[-1] < last_struck:
         return []
-    late = [recovery for recovery in again if recovery.position > converged[-1]]
+    # What the client asked for before it was proven to have read so far belongs to the recovery that has just ended.
+    settled = next((barrier.position for barrier in timeline.barriers if barrier.covers >= converged[-1]), None)
+    late = [recovery for recovery in again if settled is not None and recovery.position > settled]
     findings = [
         Finding(
             verdict=_BY_LEVEL[facts.stability],

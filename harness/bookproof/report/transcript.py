@@ -74,7 +74,8 @@ def lines(records: Sequence[evidence.Evidence]) -> Iterable[dict[str, Any]]:
 
 def comparable(records: Sequence[evidence.Evidence]) -> dict[str, list[str]]:
     """What went over each connection, for comparing runs: per connection, sent and received payloads in order; without
-    times, the timer lane and ports. REST exchanges are a lane of their own."""
+    times, the timer lane and ports. Equal REST requests are a lane of their own: requests on connections of their own have
+    no order among each other."""
     lanes: dict[str, list[str]] = {}
     for record in records:
         match record:
@@ -84,9 +85,8 @@ def comparable(records: Sequence[evidence.Evidence]) -> dict[str, list[str]]:
                 lanes.setdefault(f"received-{record.connection}", []).append(record.payload.hex())
             case evidence.Rest(request=request, answer=answer):
                 body = "" if answer is None else answer.body.hex()
-                lanes.setdefault("rest", []).append(
-                    f"{request.method} {request.path} {sorted(request.query.items())} {body}"
-                )
+                asked = f"{request.method} {request.path} {sorted(request.query.items())}"
+                lanes.setdefault(f"rest-{asked}", []).append(body)
             case _:
                 pass
     return lanes

@@ -14,6 +14,11 @@ class Hold:
         self.on = False
         self._later: list[Callable[[], Iterator[Action]]] = []
 
+    @property
+    def kept(self) -> int:
+        """How many things are kept back."""
+        return len(self._later)
+
     def later(self, what: Callable[[], Iterator[Action]]) -> None:
         """Do this when the holding ends."""
         self._later.append(what)

@@ -126,7 +126,7 @@ def play_step(exchange: Exchange, timing: Timing, step: Step, *, place: int, fau
             for symbol in exchange.symbols:
                 yield ReadNow(symbol)
             exchange.hold_on_strike = False
-            yield from _perform(exchange.release())
+            yield from _let_go(exchange, timing)
         case Converge(during=during, limit=limit_name):
             limit = timing.converge if limit_name == "converge" else timing.sync
             came = yield from _converge(exchange, timing, during, limit)
@@ -150,17 +150,24 @@ def play_step(exchange: Exchange, timing: Timing, step: Step, *, place: int, fau
 
 
 def _sync(exchange: Exchange, timing: Timing) -> Play:
-    def subscribed() -> bool:
-        return all(exchange.subscribed(symbol) for symbol in exchange.symbols)
-
-    if not (yield Until("subscription", subscribed, timing.sync)):
+    if not (yield Until("subscription", lambda: _listening(exchange), timing.sync)):
         return False
     return (yield from _follow(exchange, timing, timing.sync))
 
 
-def _converge(exchange: Exchange, timing: Timing, during: int, limit: float) -> Play:
+def _let_go(exchange: Exchange, timing: Timing) -> Generator[Wait, bool, None]:
+    """End the holding. A client that recovers is given a moment to ask for what it needs, so that it is answered at the
+    same point of the stream in every run."""
+    if exchange.holding:
+        yield Until("request", lambda: exchange.kept_back > 0, timing.trickle * 8)
     yield from _perform(exchange.release())
+
+
+def _converge(exchange: Exchange, timing: Timing, during: int, limit: float) -> Play:
+    yield from _let_go(exchange, timing)
     if during:
+        # what is sent while nobody listens disturbs no recovery, and where it falls would be a matter of chance
+        yield Until("subscription", lambda: _listening(exchange), timing.trickle * 40)
         yield from _perform(exchange.advance(during))
     came = yield from _follow(exchange, timing, limit)
     if came:
@@ -173,7 +180,8 @@ def _follow(exchange: Exchange, timing: Timing, limit: float) -> Play:
     """Until the client shows every symbol at the cursor as of now, or later. The stream flows on, at first only after a
     patient look (so that a client that needs no more updates sees the same bytes in every run), then faster."""
     marks = {symbol: exchange.view.index(symbol) for symbol in exchange.symbols}
-    spent, patience, flow, flowed = 0.0, timing.trickle * 8, 1, 0
+    spent, patience, flow, flowed = 0.0, timing.trickle * 20, 1, 0
+    due, turn = 0.0, False
     while True:
         for symbol in exchange.symbols:
             look = min(patience, limit - spent)
@@ -185,6 +193,14 @@ def _follow(exchange: Exchange, timing: Timing, limit: float) -> Play:
         else:
             return True
         patience = timing.trickle
+        # Where it is the client's turn (to subscribe, to ask again after a fault) its back-off is not hurried, and how long
+        # that takes shall not show in the bytes; when it has had its turn, it gets another patient look.
+        if not _listening(exchange) or (_was_struck(exchange) and due < timing.trickle * 40):
+            due, turn = due + look, True
+            continue
+        if turn:
+            turn, patience = False, timing.trickle * 20
+            continue
         if flowed < MOST_TRICKLE:
             yield from _perform(exchange.advance(flow))
             flowed += flow
@@ -193,6 +209,19 @@ def _follow(exchange: Exchange, timing: Timing, limit: float) -> Play:
             # A client that starts this late still needs updates after its snapshot; few, so that it catches up.
             patience = timing.trickle * 10
             yield from _perform(exchange.advance(1))
+
+
+def _listening(exchange: Exchange) -> bool:
+    """Whether every symbol's book is subscribed."""
+    return all(exchange.subscribed(symbol) for symbol in exchange.symbols)
+
+
+def _was_struck(exchange: Exchange) -> bool:
+    """Whether the newest snapshot that the client asked for met a fault: it is its turn to ask again."""
+    for record in reversed(exchange.evidence):
+        if isinstance(record, evidence.Rest) and (record.faults or exchange.asks_for_book(record.request)):
+            return bool(record.faults)
+    return False
 
 
 def _settle(exchange: Exchange, timing: Timing) -> Play:
