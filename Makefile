@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := .venv-demo
-DEMO_DIALECT ?= binance-spot
+DEMO_DIALECT ?= kraken-v2
 
 help:
 	@echo "make demo      a real client from PyPI against the mock exchange, with a report"

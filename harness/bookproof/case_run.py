@@ -405,6 +405,7 @@ def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
         rules=rules_by_property(case.dialect, running.dialect.rules, scenario.rules),
         honest=scenario.expect.honest,
         live=scenario.expect.live,
+        channels=scenario.subscribe.channels,
         resync=scenario.expect.resync,
         most_resyncs=scenario.expect.most_resyncs,
         sequence_base={symbol: exchange.view.sequence_base(symbol) for symbol in exchange.symbols}

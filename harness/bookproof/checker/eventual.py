@@ -199,7 +199,8 @@ def _effort(facts: Facts, timeline: Timeline, again: Sequence[Recovery], synced:
         position, symbol = timeline.repeats[0]
         findings.append(
             Finding(
-                verdict=Verdict.WARN,
+                # a venue that does not want it refuses it; this one has accepted
+                verdict=Verdict.INFO,
                 anomaly="duplicate-subscription",
                 message=f"The client subscribed to {symbol} although the connection had it already.",
                 position=position,

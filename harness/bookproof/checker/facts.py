@@ -91,6 +91,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The venue promises that a snapshot is never older than what was sent before: S2 is then a MUST across epochs."""
     stability: Literal["MUST", "SHOULD", "MAY"] = "SHOULD"
     """The level of E2 (no more recoveries once converged)."""
+    channels: tuple[str, ...] = ("book",)
+    """What the client was told to subscribe to."""
     live: bool = True
     """False: a right client may never get to a live book in this scenario; that it was looked at is enough."""
     await_levels: Mapping[int, Literal["MUST", "SHOULD", "MAY"]] = {}

@@ -85,6 +85,8 @@ def _vacuity(facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge]
         vacuous("nothing-live", "The client never said that a book was live.")
     elif not live and not timeline.shown_trades:
         vacuous("nothing-shown", "The client showed nothing.")
+    if "trades" in facts.channels and not timeline.trades:
+        vacuous("no-trades", "No trade was sent to the client: it did not subscribe to trades, or there was none.")
     struck = {record.fault for record in timeline.struck}
     if len(struck) < facts.faults_armed:
         vacuous("fault-idle", f"Only {len(struck)} of the scenario's {facts.faults_armed} faults struck.")

@@ -212,8 +212,9 @@ def _follow(exchange: Exchange, timing: Timing, limit: float) -> Play:
 
 
 def _listening(exchange: Exchange) -> bool:
-    """Whether every symbol's book is subscribed."""
-    return all(exchange.subscribed(symbol) for symbol in exchange.symbols)
+    """Whether everything that the client was told to subscribe to is subscribed."""
+    channels = exchange.scenario.subscribe.channels
+    return all(exchange.subscribed(symbol, channel) for symbol in exchange.symbols for channel in channels)
 
 
 def _was_struck(exchange: Exchange) -> bool:
