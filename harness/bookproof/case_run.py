@@ -35,7 +35,7 @@ from bookproof_exchange import evidence
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.errors import AdapterError, HarnessError
 from bookproof_exchange.faults import specs
-from bookproof_exchange.scenario.model import Await, Inject, Oddity
+from bookproof_exchange.scenario.model import Await, Inject, Oddity, Scenario
 from bookproof_exchange.script.actions import Action
 from bookproof_exchange.script.exchange import Exchange
 from bookproof_exchange.script.player import Pause, Perform, Play, ReadNow, Shows, Until, Wait, play
@@ -47,6 +47,9 @@ _ALTERING = frozenset({"corrupt-level", "corrupt-level-consistent", "renumbered-
 
 #: No case makes a client show a hundredth of this.
 _MOST_SAID = 200_000
+
+#: Edits after which the numbers on the wire are not those of the truth: what a client states then proves nothing (S6).
+_RENUMBERING = frozenset({"renumbered-gap"})
 
 
 class ServerLike(Protocol):
@@ -409,7 +412,7 @@ def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
         resync=scenario.expect.resync,
         most_resyncs=scenario.expect.most_resyncs,
         sequence_base={symbol: exchange.view.sequence_base(symbol) for symbol in exchange.symbols}
-        if running.dialect.traits.sequence
+        if running.dialect.traits.sequence and not _edited(scenario, _RENUMBERING)
         else {},
         faults_armed=sum(isinstance(step, Inject | Oddity) for step in scenario.script),
         await_levels={
@@ -418,13 +421,17 @@ def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
     )
 
 
+def _edited(scenario: Scenario, kinds: frozenset[str]) -> bool:
+    """Whether the script has an edit of these kinds."""
+    return any(
+        isinstance(step, Inject | Oddity) and isinstance(step.fault, specs.Edited) and step.fault.edit in kinds
+        for step in scenario.script
+    )
+
+
 def _self_check(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> list[Check]:
     """The ideal client, run on the very bytes, must hold the truth: if it does not, the harness is wrong."""
-    altered = any(
-        isinstance(step, Inject | Oddity) and isinstance(step.fault, specs.Edited) and step.fault.edit in _ALTERING
-        for step in running.case.scenario.script
-    )
-    if altered:
+    if _edited(running.case.scenario, _ALTERING):
         return []
     for symbol, followed in chains.items():
         for chain in followed:

@@ -14,6 +14,7 @@ from bookproof.ideal.memory import IDEAL_INFO
 from bookproof.results import Verdict
 from bookproof.selftest.more_bugs import NoWatchdog
 from bookproof.selftest.prove import run_in_memory
+from bookproof.selftest.variants import ReadsSlowly
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market import Shape
@@ -161,3 +162,13 @@ def test_another_case_has_other_prices(dialect: str) -> None:
     symbol = first.exchange.symbols[0]
     tops = [run.exchange.view.truth(symbol).levels(64, 0, 5) for run in (first, second) if run.exchange]  # type: ignore[arg-type]
     assert not set(tops[0]) & set(tops[1])
+
+
+@pytest.mark.parametrize("seed", range(7000, 7012))
+def test_numbers_that_the_exchange_made_wrong_are_not_held_against_a_client(seed: int) -> None:
+    """A client that reads late may meet the renumbered update behind its fresh snapshot, and state the number on it."""
+    edit = Inject(fault=specs.Edited(edit="renumbered-gap"))
+    of = case("mexc-v3", Sync(), Send(count=5), edit, Send(count=3), Probe(), Converge(), Send(count=5), Settle())
+    found = run(msgspec.structs.replace(of, seed=seed), ReadsSlowly)
+    assert found.result.verdict is Verdict.PASS
+    assert "S6" not in verdicts(found)
