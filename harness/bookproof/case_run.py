@@ -365,8 +365,8 @@ def conclude(running: _Running) -> CaseRun:
     checks = [weighed(check, running.dialect.rules) for check in judged]
     checks.extend(_self_check(running, chains))
     verdict = worst([check.verdict for check in checks])
-    message, stderr = "", ()
-    log: tuple[str, ...] = stderr
+    message = ""
+    log: tuple[str, ...] = ()
     if running.trouble is not None:
         trouble, message, log = running.trouble
         if trouble.rank > verdict.rank or trouble in (Verdict.HUNG, Verdict.CRASHED, Verdict.ADAPTER_ERROR):

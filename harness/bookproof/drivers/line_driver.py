@@ -135,6 +135,15 @@ class LineDriver:
         self._info = await self._ask("hello", self._timing.hello, line, self._hello)
         return self._info
 
+    async def greet(self) -> None:
+        """Says hello, for a factory: where that fails, nothing of the adapter is left."""
+        try:
+            await self.hello()
+        except BaseException:
+            self._transport.kill()
+            await self.close()
+            raise
+
     async def start(self, start: Start, sink: Sink) -> Started | Unsupported:
         self._check()
         if self._phase != "idle":

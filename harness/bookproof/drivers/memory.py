@@ -63,12 +63,7 @@ class _MemoryFactory:
     async def __call__(self) -> LineDriver:
         transport = MemoryTransport(self._make_client, self._info)
         driver = LineDriver(transport, self._timing)
-        try:
-            await driver.hello()
-        except BaseException:
-            transport.kill()
-            await driver.close()
-            raise
+        await driver.greet()
         return driver
 
 

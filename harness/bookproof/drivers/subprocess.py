@@ -52,12 +52,7 @@ class _SubprocessFactory:
     async def __call__(self) -> SubprocessDriver:
         transport = await SubprocessTransport.open(self.argv, cwd=self._cwd, env=self._env)
         driver = SubprocessDriver(transport, self._timing)
-        try:
-            await driver.hello()
-        except BaseException:
-            transport.kill()
-            await driver.close()
-            raise
+        await driver.greet()
         return driver
 
 

@@ -59,6 +59,8 @@ class IdealClient:
         self.nursery: trio.Nursery | None = None
         self.waits = 0
         self.generation = 0
+        self.lived = False
+        """Whether the present connection, or the last one, brought anything."""
 
     @property
     def depth_shown(self) -> int | None:
@@ -74,18 +76,15 @@ class IdealClient:
             while True:
                 try:
                     await self.follow()
-                    delay = BACK_OFF[0]
                 except Reconnect:
                     delay = BACK_OFF[0]
                 except ConnectionLost:
                     pass
-                if self.generation and self.lived:
+                if self.lived:
                     delay = BACK_OFF[0]
                 self.disconnected()
                 await trio.sleep(delay)
                 delay = min(delay * 2, BACK_OFF[1])
-
-    lived = False
 
     async def follow(self) -> None:
         """One connection, from the handshake to its end."""
