@@ -90,8 +90,41 @@ def play(exchange: Exchange, timing: Timing) -> Play:
         watched = _probe_follows(script[place:])
         if not (yield from play_step(exchange, timing, step, place=place, fault=faults, watched=watched)):
             return False
+    yield from _expected(exchange, timing)
     yield from _perform(exchange.finish())
     return True
+
+
+def _expected(exchange: Exchange, timing: Timing) -> Generator[Wait, bool, None]:
+    """A script that expects a recovery but ends without waiting for one: the client is given the time for it."""
+    script = exchange.scenario.script
+    if exchange.scenario.expect.resync == "some" and not isinstance(script[-1], Sync | Converge | Settle | Await):
+        since = next(
+            (
+                record.position
+                for record in reversed(exchange.evidence)
+                if isinstance(record, evidence.Waited) and record.what == "sync"
+            ),
+            exchange.position,
+        )
+        yield Until("recovery", lambda: _recovered(exchange, since), timing.request)
+
+
+def _recovered(exchange: Exchange, since: int) -> bool:
+    """Whether the client connected, subscribed or asked for a snapshot after that position."""
+    for record in reversed(exchange.evidence):
+        if record.position <= since:
+            return False
+        match record:
+            case evidence.Opened():
+                return True
+            case evidence.Asked(request=request) if exchange.asks_for_book(request):
+                return True
+            case evidence.Received(intents=intents) if any(isinstance(intent, Subscribed) for intent in intents):
+                return True
+            case _:
+                pass
+    return False
 
 
 def play_step(exchange: Exchange, timing: Timing, step: Step, *, place: int, fault: int, watched: bool = False) -> Play:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 from script_kit import NAMES, Bench, check_evidence, scenario
 
@@ -340,3 +341,36 @@ def test_settle_lets_the_stream_reach_a_snapshot_that_was_ahead_of_it(name: str)
     exchange = bench.exchange
     assert exchange.view.index(bench.symbol) >= record.last
     assert exchange.newest(bench.symbol) == exchange.view.index(bench.symbol)
+
+
+@each
+def test_a_recovery_that_is_expected_but_not_awaited_is_given_time(name: str) -> None:
+    """A script that ends on a look must not depend on how quickly the client asks for its new book."""
+    asked: list[Until] = []
+
+    def ending(*steps: Step, ask: bool, resync: str = "some") -> list[tuple[str, bool]]:
+        player = Run(name, Sync(), Inject(fault=specs.Drop()), Send(count=3), *steps)
+        bench = player.bench
+        bench.exchange.scenario = msgspec.structs.replace(
+            bench.exchange.scenario, expect=msgspec.structs.replace(bench.exchange.scenario.expect, resync=resync)
+        )
+        connection = bench.client()
+
+        def on_until(wait: Until) -> None:
+            if wait.what == "recovery" and ask:
+                if bench.dialect.traits.snapshot_from == "rest":
+                    bench.fetch()
+                else:
+                    bench.unsubscribe(connection)
+                    bench.subscribe(connection)
+                asked.append(wait)
+
+        player.on_until = on_until
+        player.play()
+        return [(wait.what, wait.ready()) for wait in player.waits if isinstance(wait, Until)][-1:]
+
+    assert ending(Probe(), ask=True) == [("recovery", True)]
+    assert asked[0].limit == TIMING.request
+    assert ending(Probe(), ask=False) == [("recovery", False)]
+    assert ending(Probe(), ask=True, resync="any") != [("recovery", True)]
+    assert ending(Converge(), ask=True) != [("recovery", True)], "its wait is the client's time"
