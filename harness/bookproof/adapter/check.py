@@ -15,13 +15,12 @@ import trio
 
 from bookproof import __version__
 from bookproof.drivers import protocol
-from bookproof.drivers.api import ClientInfo, Start, Unsupported
+from bookproof.drivers.api import ClientInfo, Unsupported
 from bookproof.drivers.lines import LineSplitter, LineTooLong
 from bookproof.drivers.subprocess import SubprocessTransport, command_words
+from bookproof.probe import NONSENSE, nonsense
 from bookproof_exchange.errors import AdapterError
 from bookproof_exchange.timing import Timing
-
-NONSENSE = "bookproof-no-such-dialect"
 
 
 class AdapterCheck(NamedTuple):
@@ -156,15 +155,7 @@ async def _unknown_field(process: _Process) -> str:
 
 
 def _start(case: str) -> bytes:
-    start = Start(
-        case=case,
-        dialect=NONSENSE,
-        ws_url="ws://127.0.0.1:9/",
-        rest_url="http://127.0.0.1:9/",
-        endpoints={},
-        symbols=("NO/SUCH",),
-    )
-    return protocol.encode(protocol.start_line(start))
+    return protocol.encode(protocol.start_line(nonsense(case)))
 
 
 async def _nonsense_dialect(process: _Process) -> str:

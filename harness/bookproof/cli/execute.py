@@ -21,6 +21,7 @@ from bookproof.cli.output import standard_output
 from bookproof.drivers.subprocess import subprocess_factory
 from bookproof.known import Known, apply_known, load_known
 from bookproof.known_update import update
+from bookproof.probe import probed
 from bookproof.report import failures, transcript
 from bookproof.report.api import Everyone, Reporter, Settings, make
 from bookproof.report.collect import Collected
@@ -62,7 +63,7 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
         raise UsageError(f"only slow cases match ({', '.join(case.id for case in left[:3])})", hint="add --slow")
     known = _known(options)
     timing = Timing().scaled(options.time_scale)
-    factory = subprocess_factory(options.client, timing=timing)
+    factory = probed(subprocess_factory(options.client, timing=timing))
     folder = _folder(options.report, paths)
     collected = Collected()
     everyone = Everyone([collected, *_reporters(options, folder)])

@@ -6,6 +6,7 @@ from bookproof.case_run import CaseRun
 from bookproof.cases.plan import Case
 from bookproof.drivers.api import Driver, DriverFactory
 from bookproof.drivers.subprocess import subprocess_factory
+from bookproof.probe import probed
 from bookproof.pytest_support.portal import Portal
 from bookproof.pytest_support.settings import Settings
 from bookproof.results import Verdict
@@ -28,7 +29,9 @@ class Client:
                 hint="give --bookproof-client CMD, or bookproof_client in the configuration file",
             )
         self.timing = Timing().scaled(settings.time_scale)
-        self.factory: DriverFactory = subprocess_factory(settings.client, timing=self.timing, cwd=settings.client_cwd)
+        self.factory: DriverFactory = probed(
+            subprocess_factory(settings.client, timing=self.timing, cwd=settings.client_cwd)
+        )
         self._portal = portal
         self._again = settings.again
         self._venue = LoopbackVenue()

@@ -42,7 +42,11 @@ def hello():
     say(type="hello", protocol=1, client={"name": "bad", "version": "1"}, dialects=["kraken-v2"], channels=["book"],
         push=True, claims=True, numbers="string")
 def start():
-    case = json.loads(sys.stdin.readline())["case"]
+    asked = json.loads(sys.stdin.readline())
+    case = asked["case"]
+    if asked["dialect"] != "kraken-v2":
+        say(type="unsupported", case=case, reason=asked["dialect"])
+        return start()
     say(type="started", case=case, depth_shown=None)
     return case
 """
@@ -51,6 +55,8 @@ BAD = {
     "silent": "time.sleep(60)\n",
     "garbage": "sys.stdin.readline(); print('\\x1b[31m<b>Hello'); sys.stdout.flush(); time.sleep(60)\n",
     "floods": "while True: sys.stdout.write('x' * 65536)\n",
+    "lies": _HELLO
+    + "hello()\nfor line in sys.stdin: say(type='started', case=json.loads(line).get('case'), depth_shown=None)\n",
     "mute": _HELLO + "hello()\nfor line in sys.stdin: pass\n",
     "dies": _HELLO + "hello(); start(); print('about to die', file=sys.stderr); os.kill(os.getpid(), signal.SIGSEGV)\n",
     "breaks": _HELLO + "hello(); start(); say(type='bok', case='x'); time.sleep(60)\n",

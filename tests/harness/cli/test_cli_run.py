@@ -166,6 +166,7 @@ def test_known_failures_of_other_dialects_and_of_the_catalogue_are_left_alone(cl
         ("silent", 0.05, 3, "no answer to 'hello' within 1.5 s (it wrote nothing to stderr)"),
         ("garbage", 1, 3, "line 1: expected a JSON object"),
         ("floods", 1, 3, "line 1: longer than 16777216 bytes"),
+        ("lies", 1, 3, "the adapter lies: it started a client for the dialect 'bookproof-no-such-dialect'"),
         ("mute", 0.1, 1, "No answer to 'start' within 2 s"),
         ("dies", 1, 1, "The client ended: signal SIGSEGV"),
         ("breaks", 1, 3, "bok"),
