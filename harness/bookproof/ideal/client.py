@@ -31,6 +31,8 @@ from bookproof_exchange.numbers import to_text
 SNAPSHOT_PATIENCE = 5.0
 #: Back-off of reconnects and of snapshot requests: first, and most.
 BACK_OFF = (0.05, 5.0)
+#: So many texts of levels are kept, a symbol.
+_MOST_ROWS = 50_000
 
 
 class Reconnect(Exception):
@@ -55,6 +57,7 @@ class IdealClient:
         self.keepers = {
             symbol: self.keeper_type(self.ideal, self.instruments[symbol], start.depth) for symbol in start.symbols
         }
+        self._rows: dict[str, _Rows] = {}
         self.socket: Socket | None = None
         self.nursery: trio.Nursery | None = None
         self.waits = 0
@@ -269,18 +272,28 @@ class IdealClient:
         keeper = self.keepers[symbol]
         if keeper.claim == "none":
             return BookShown(symbol=symbol, claim="none", bids=(), asks=())
-        prices, sizes = keeper.instrument.price_decimals, keeper.instrument.size_decimals
-
-        def rows(side: Side) -> tuple[tuple[str, ...], ...]:
-            return tuple((to_text(price, prices), to_text(size, sizes)) for price, size in keeper.book.levels(side))
-
+        row = self._rows.setdefault(symbol, _Rows(keeper.instrument)).__getitem__
         return BookShown(
             symbol=symbol,
             claim=keeper.claim,
-            bids=rows(Side.BID),
-            asks=rows(Side.ASK),
+            bids=tuple(map(row, keeper.book.levels(Side.BID))),
+            asks=tuple(map(row, keeper.book.levels(Side.ASK))),
             version=keeper.sequence,
         )
+
+
+class _Rows(dict[tuple[int, int], tuple[str, str]]):
+    """The texts of a level: a book is shown again at every change, and hardly anything of it is new."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._decimals = instrument.price_decimals, instrument.size_decimals
+
+    def __missing__(self, level: tuple[int, int]) -> tuple[str, str]:
+        if len(self) >= _MOST_ROWS:
+            self.clear()
+        prices, sizes = self._decimals
+        row = self[level] = (to_text(level[0], prices), to_text(level[1], sizes))
+        return row
 
 
 def _retry_after(headers: tuple[tuple[str, str], ...]) -> float:
