@@ -72,8 +72,9 @@ async def attempt(
 
 
 def worth_a_second_run(result: CaseResult) -> bool:
-    """Whether a second run in a fresh process can tell more."""
-    return result.verdict in (
+    """Whether a second run in a fresh process can tell more. A warning is as firm as the check that gave it, so it gets one
+    where it rests on time."""
+    return rests_on_time(result) or result.verdict in (
         Verdict.FAIL,
         Verdict.HUNG,
         Verdict.CRASHED,
@@ -83,18 +84,21 @@ def worth_a_second_run(result: CaseResult) -> bool:
 
 
 def rests_on_time(result: CaseResult) -> bool:
-    """Whether nothing but a limit says that the client failed: then a busy machine may be the cause."""
-    if result.verdict is Verdict.HUNG:
-        return True
-    if result.verdict is not Verdict.FAIL:
-        return False
-    return all(_timed(check) for check in result.checks if check.verdict.rank >= Verdict.FAIL.rank)
+    """Whether nothing but a limit says that the client failed, or deserves a warning: then a busy machine may be the
+    cause."""
+    match result.verdict:
+        case Verdict.HUNG:
+            return True
+        case Verdict.FAIL | Verdict.WARN:
+            return all(_timed(check) for check in result.checks if check.verdict.rank >= result.verdict.rank)
+        case _:
+            return False
 
 
 def merged(first: CaseRun, second: CaseRun) -> CaseRun:
     """Both outcomes of a case that did not pass at first. What rests on time alone, and what proved nothing, counts only
     if it came back; anything else counts in any case, and it is said that it did not come back."""
-    came_back = second.result.verdict.rank >= Verdict.INCONCLUSIVE.rank
+    came_back = second.result.verdict.rank >= min(first.result.verdict.rank, Verdict.INCONCLUSIVE.rank)
     if came_back:
         chosen = first if first.result.verdict.rank >= second.result.verdict.rank else second
         note = chosen.result.message

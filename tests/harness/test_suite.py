@@ -260,6 +260,22 @@ def test_what_does_not_come_back_counts_unless_it_rests_on_time(
     assert "did not come back" in found.message
 
 
+@pytest.mark.parametrize(("anomaly", "made"), [("no-recovery", 2), ("resync-storm", 1)])
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_warning_that_rests_on_time_is_run_again(world: World, anomaly: str, made: int, comes_back: bool) -> None:
+    async def behaviour(case: Case, run: int) -> CaseResult:
+        if run > 1 and not comes_back:
+            return await world.passes(case, run)
+        return result(case.scenario.id, Verdict.WARN, [check("E6", Verdict.WARN, anomaly=anomaly)])
+
+    world.behaviour = behaviour
+    assert world.run(CASES[:1]) == 0
+    (found,) = world.results.values()
+    assert world.made == made
+    assert found.verdict is (Verdict.WARN if comes_back or made == 1 else Verdict.PASS)
+    assert found.attempts == made
+
+
 def test_once_means_once(world: World) -> None:
     async def behaviour(case: Case, _run: int) -> CaseResult:
         return failing(case, name="E1@7", anomaly="not-live")
