@@ -411,6 +411,8 @@ def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
         channels=scenario.subscribe.channels,
         resync=scenario.expect.resync,
         most_resyncs=scenario.expect.most_resyncs,
+        limits=running.dialect.traits.limits,
+        backoff=f"{case.dialect}/rest-backoff" if "rest-backoff" in running.dialect.rules else None,
         sequence_base={symbol: exchange.view.sequence_base(symbol) for symbol in exchange.symbols}
         if running.dialect.traits.sequence and not _edited(scenario, _RENUMBERING)
         else {},

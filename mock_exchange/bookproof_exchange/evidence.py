@@ -58,6 +58,12 @@ class Received(Record, frozen=True, kw_only=True, tag="received"):
     intents: tuple[Intent, ...] = ()
 
 
+class Pinged(Record, frozen=True, kw_only=True, tag="pinged"):
+    """A WebSocket ping from the client; the server has answered it (unless muted)."""
+
+    connection: int
+
+
 class Rest(Record, frozen=True, kw_only=True, tag="rest"):
     """One HTTP exchange; the position is that of the answer, ``asked`` that of the request."""
 
@@ -152,6 +158,7 @@ Evidence = (
     | Closed
     | Sent
     | Received
+    | Pinged
     | Rest
     | Asked
     | Struck

@@ -33,8 +33,8 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "isolation": ("S7", "S1"),
     "no-false-alarm": ("E6",),
     "resubscribe-clean": ("E5", "E1"),
-    "message-rate": ("E5",),
-    "reconnect-backoff": ("E5",),
+    "message-rate": ("E5@messages",),
+    "reconnect-backoff": ("E5@connections", "E5"),
     "trades-complete": ("T1",),
     "buffer-before-snapshot": ("S1", "E1"),
     "stale-snapshot-refetch": ("E1", "S1"),
@@ -43,7 +43,8 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "overlap-accepted": ("E6", "S1"),
     "gap-restart": ("S4", "S1", "E1", "E6"),
     "rest-retry": ("E1",),
-    "rest-backoff": ("E5",),
+    "rest-backoff": ("E5@retry-after", "E5"),
+    "rest-weight": ("E5@weight",),
     "frame-type-routing": ("E1", "S1"),
 }
 

@@ -1,19 +1,16 @@
-"""E1 to E6: what must come true in time, and how much a client may ask of the exchange for it."""
+"""E1, E3 and E4: what must come true in time."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from bookproof.checker.facts import Facts
 from bookproof.checker.finding import Finding, check
 from bookproof.checker.safety import SymbolJudge
-from bookproof.checker.timeline import Recovery, Timeline
+from bookproof.checker.timeline import Timeline
 from bookproof.results import Check, Lag, Verdict
 from bookproof_exchange.evidence import ClientEvent, Observed, Waited
-
-#: Faults after which asking again on the same connection is no mistake of the client.
-_UNANSWERED = frozenset({"no-ack", "late-ack", "refuse-subscribe", "no-snapshot", "stall"})
 
 _BY_LEVEL = {"MUST": Verdict.FAIL, "SHOULD": Verdict.WARN, "MAY": Verdict.INFO}
 
@@ -132,132 +129,6 @@ def _said(timeline: Timeline, position: int, symbol: str) -> str:
         if isinstance(record, ClientEvent) and record.symbol in (None, symbol):
             said = record
     return "" if said is None else f" Its last word ({said.kind}): {said.message[:200]}"
-
-
-def etiquette(facts: Facts, timeline: Timeline) -> list[Check]:
-    """E2, E5 and E6, from what the client asked of the exchange after it was first in sync."""
-    synced = next((w.position for w in timeline.waited if w.what == "sync" and w.came), None)
-    if synced is None:
-        return []
-    end = _end(timeline)
-    again = [
-        recovery
-        for recovery in timeline.recoveries
-        if synced < recovery.position <= end and recovery.what in ("connection", "subscription", "snapshot")
-    ]
-    return [*_stable(facts, timeline, again), _effort(facts, timeline, again, synced), *_alarm(facts, again)]
-
-
-def _end(timeline: Timeline) -> int:
-    """Where the script ended. What faults still hold back is let go after that, so nothing is asked of the client then:
-    if the last step was a wait, that is the end."""
-    last = timeline.waited[-1]
-    if timeline.last_step is None or timeline.last_step.place > last.place:
-        return timeline.records[-1].position
-    return last.position
-
-
-def _stable(facts: Facts, timeline: Timeline, again: Sequence[Recovery]) -> list[Check]:
-    converged = [w.position for w in timeline.waited if w.what == "converge" and w.came]
-    last_struck = max((struck.position for struck in timeline.struck), default=0)
-    if not converged or converged[-1] < last_struck:
-        return []
-    # What the client asked for before it was proven to have read so far belongs to the recovery that has just ended.
-    settled = next((barrier.position for barrier in timeline.barriers if barrier.covers >= converged[-1]), None)
-    late = [recovery for recovery in again if settled is not None and recovery.position > settled]
-    findings = [
-        Finding(
-            verdict=_BY_LEVEL[facts.stability],
-            anomaly="unstable",
-            message=f"After it was live again the client recovered once more: {_listed(late)}.",
-            position=late[0].position,
-        )
-    ] if late else []  # fmt: skip
-    return [check("E2", facts.rules.get("E2"), findings, len(again))]
-
-
-def _effort(facts: Facts, timeline: Timeline, again: Sequence[Recovery], synced: int) -> Check:
-    findings: list[Finding] = []
-    if facts.most_resyncs is not None:
-        allowed = facts.most_resyncs * max(1, len(timeline.struck))
-        # a client may spread its symbols over several connections, and loses all of them at once
-        connections = sum(
-            opened.position < synced and (number not in timeline.closed or timeline.closed[number].position > synced)
-            for number, opened in timeline.opened.items()
-        )
-        count, what = _count(again, max(1, connections))
-        if count > allowed:
-            findings.append(
-                Finding(
-                    verdict=Verdict.FAIL,
-                    anomaly="resync-storm",
-                    message=f"The client asked for {what} {count} times; at most {allowed} are in order here.",
-                    position=again[0].position,
-                )
-            )
-    if timeline.repeats and not any(struck.kind in _UNANSWERED for struck in timeline.struck):
-        position, symbol = timeline.repeats[0]
-        findings.append(
-            Finding(
-                # a venue that does not want it refuses it; this one has accepted
-                verdict=Verdict.INFO,
-                anomaly="duplicate-subscription",
-                message=f"The client subscribed to {symbol} although the connection had it already.",
-                position=position,
-            )
-        )
-    return check("E5", facts.rules.get("E5"), findings, len(again), found=1)
-
-
-def _alarm(facts: Facts, again: Sequence[Recovery]) -> list[Check]:
-    findings: list[Finding] = []
-    match facts.resync:
-        case "any":
-            return []
-        case "none":
-            if again:
-                findings.append(
-                    Finding(
-                        verdict=Verdict.FAIL,
-                        anomaly="false-alarm",
-                        message=f"Nothing was wrong, yet the client recovered: {_listed(again)}.",
-                        position=again[0].position,
-                    )
-                )
-        case "some":
-            if not again:
-                findings.append(
-                    Finding(
-                        verdict=Verdict.FAIL,
-                        anomaly="no-recovery",
-                        message="The client's book broke, but it neither subscribed again, nor fetched a snapshot, nor "
-                        "reconnected.",
-                    )
-                )
-    return [check("E6", facts.rules.get("E6"), findings, len(again))]
-
-
-def _count(again: Sequence[Recovery], connections: int) -> tuple[int, str]:
-    """How many recoveries: a reconnect with a subscription and a snapshot is one, so the most frequent kind counts."""
-    counts: dict[tuple[str, str | None], int] = {}
-    for recovery in again:
-        key = (recovery.what, recovery.symbol)
-        counts[key] = counts.get(key, 0) + 1
-    if not counts:
-        return 0, ""
-    for key in counts:
-        if key[0] == "connection":
-            counts[key] = -(-counts[key] // connections)
-    (what, symbol), count = max(counts.items(), key=lambda item: item[1])
-    return count, f"a {what}" + (f" of {symbol}" if symbol else "")
-
-
-def _listed(recoveries: Sequence[Recovery]) -> str:
-    shown = ", ".join(
-        f"{recovery.what}{'' if recovery.symbol is None else ' of ' + recovery.symbol} (position {recovery.position})"
-        for recovery in recoveries[:4]
-    )
-    return shown if len(recoveries) <= 4 else f"{shown} and {len(recoveries) - 4} more"
 
 
 def lag(timeline: Timeline, judges: Mapping[str, SymbolJudge]) -> Lag:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from bookproof_exchange.dialects.api import Limit
 from bookproof_exchange.market import Instrument, Truth
 
 
@@ -97,3 +98,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """False: a right client may never get to a live book in this scenario; that it was looked at is enough."""
     await_levels: Mapping[int, Literal["MUST", "SHOULD", "MAY"]] = {}
     """The level of each `await` step, by place; MUST where not named."""
+    limits: tuple[Limit, ...] = ()
+    """What the venue allows a client to ask of it."""
+    backoff: str | None = None
+    """The id of the rule that a client has to wait as long as an answer's Retry-After says; None: there is none."""

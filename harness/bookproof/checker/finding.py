@@ -22,6 +22,10 @@ TITLES = {
     "E2": "no more recoveries once the client is live again",
     "E3": "the client shows exactly the last state once the exchange is quiet",
     "E5": "recoveries are few, subscriptions are not doubled",
+    "E5@messages": "the client sends no more messages than the venue takes",
+    "E5@connections": "the client connects no more often than the venue allows",
+    "E5@weight": "the client's requests weigh no more than the venue allows",
+    "E5@retry-after": "the client waits as long as the venue tells it to",
     "E6": "the client recovers when it must, and only then",
     "T1": "the trades are complete, in order, and none is invented",
 }
@@ -45,7 +49,7 @@ def check(
 ) -> Check:
     """One property's verdict: the first of its worst findings, or a pass. ``found``: how many there were in all, where
     not every one of them was worked out."""
-    title = TITLES[property_id.partition("@")[0]]
+    title = TITLES.get(property_id) or TITLES[property_id.partition("@")[0]]
     if not findings:
         return Check(id=property_id, verdict=Verdict.PASS, title=title, rule=rule, observations=observations)
     first = max(findings, key=lambda finding: finding.verdict.rank)

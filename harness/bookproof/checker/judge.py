@@ -6,9 +6,11 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from bookproof.checker.eventual import etiquette, lag, waits
+from bookproof.checker.etiquette import etiquette
+from bookproof.checker.eventual import lag, waits
 from bookproof.checker.facts import Facts
 from bookproof.checker.finding import Finding, check
+from bookproof.checker.limits import limits
 from bookproof.checker.match import Matcher
 from bookproof.checker.safety import SymbolJudge, depths
 from bookproof.checker.timeline import Timeline
@@ -38,6 +40,7 @@ def judge_with_lag(facts: Facts, evidence: Sequence[Evidence]) -> tuple[tuple[Ch
         checks = [*_vacuity(facts, timeline, judges), *_safety(facts, timeline, judges)]
         checks += waits(facts, timeline, judges)
         checks += etiquette(facts, timeline)
+        checks += limits(facts, timeline)
         if trades is not None:
             checks.append(trades)
         return tuple(checks), lag(timeline, judges)

@@ -55,10 +55,11 @@ class Silence:
 class Recovery:
     """Something that a client did at the exchange to get a book (again)."""
 
-    __slots__ = ("position", "symbol", "what")
+    __slots__ = ("at", "position", "symbol", "what")
 
-    def __init__(self, position: int, what: str, symbol: str | None) -> None:
+    def __init__(self, position: int, at: float, what: str, symbol: str | None) -> None:
         self.position = position
+        self.at = at
         self.what = what
         self.symbol = symbol
 
@@ -95,7 +96,7 @@ class Timeline:
         self.recoveries: list[Recovery] = []
         self.repeats: list[tuple[int, str]] = []
         """Subscriptions to what the connection had already: (position, symbol)."""
-        self._asked: dict[int, int] = {}
+        self._asked: dict[int, Asked] = {}
         self._high: dict[str, tuple[list[int], list[int]]] = {}
         for record in self.records:
             # the two kinds that come by the thousand, without the detour
@@ -189,15 +190,15 @@ class Timeline:
             case Barrier():
                 self.barriers.append(record)
             case Received():
-                self._intents(record.connection, record.position, record.intents)
+                self._intents(record, record.intents)
             case Opened():
                 self.opened.setdefault(record.connection, record)
-                self.recoveries.append(Recovery(record.position, "connection", None))
-                self._intents(record.connection, record.position, record.intents)
+                self.recoveries.append(Recovery(record.position, record.at, "connection", None))
+                self._intents(record, record.intents)
             case Closed():
                 self.closed.setdefault(record.connection, record)
             case Asked():
-                self._asked[record.number] = record.position
+                self._asked[record.number] = record
             case Rest():
                 self._rest(record)
             case Struck():
@@ -226,12 +227,13 @@ class Timeline:
 
     def _rest(self, record: Rest) -> None:
         snapshot = None if record.answer is None else record.answer.snapshot
+        asked = self._asked.get(record.number, record)
         if snapshot is None:
             if record.faults:
-                self.recoveries.append(Recovery(self._asked.get(record.number, record.asked), "snapshot", None))
+                self.recoveries.append(Recovery(asked.position, asked.at, "snapshot", None))
             return
         symbol = snapshot.symbol
-        self.recoveries.append(Recovery(self._asked.get(record.number, record.asked), "snapshot", symbol))
+        self.recoveries.append(Recovery(asked.position, asked.at, "snapshot", symbol))
         self._publish(symbol, record.position, snapshot.index)
         self.snapshots.setdefault(symbol, []).append(record.position)
         truth = self.facts.truths.get(symbol)
@@ -261,16 +263,17 @@ class Timeline:
         if region != Region():
             self.regions.setdefault(symbol, []).append((position, region))
 
-    def _intents(self, connection: int, position: int, intents: Sequence[Intent]) -> None:
+    def _intents(self, record: Opened | Received, intents: Sequence[Intent]) -> None:
+        position = record.position
         for intent in intents:
             match intent:
                 case Subscribed(feed=feed, again=again):
-                    self.subscribed_on.setdefault(connection, position)
+                    self.subscribed_on.setdefault(record.connection, position)
                     if feed.channel == "book":
-                        self.recoveries.append(Recovery(position, "subscription", feed.symbol))
+                        self.recoveries.append(Recovery(position, record.at, "subscription", feed.symbol))
                         if again:
                             self.repeats.append((position, feed.symbol))
                 case Unsubscribed(feed=feed) if feed.channel == "book":
-                    self.recoveries.append(Recovery(position, "unsubscription", feed.symbol))
+                    self.recoveries.append(Recovery(position, record.at, "unsubscription", feed.symbol))
                 case _:
                     pass

@@ -20,6 +20,7 @@ from bookproof_exchange.dialects.api import (
     Dialect,
     Frame,
     GoingDown,
+    HttpAnswer,
     Ignored,
     Malformed,
     TradeReport,
@@ -61,6 +62,8 @@ class IdealClient:
         self.socket: Socket | None = None
         self.nursery: trio.Nursery | None = None
         self.waits = 0
+        self.not_before = 0.0
+        """When the next HTTP request may be sent: the venue has said to wait."""
         self.generation = 0
         self.lived = False
         """Whether the present connection, or the last one, brought anything."""
@@ -237,6 +240,8 @@ class IdealClient:
         assert request is not None
         if self.waits:
             await trio.sleep(min(BACK_OFF[0] * 2 ** (self.waits - 1), BACK_OFF[1]))
+        while trio.current_time() < self.not_before:
+            await trio.sleep_until(self.not_before)
         need = Need.NOTHING
         keeper = self.keepers[symbol]
         try:
@@ -253,10 +258,14 @@ class IdealClient:
             self.emit(EventShown(kind="error", message="the snapshot request failed", symbol=symbol))
             self.waits += 1
             if answer is not None:
-                await trio.sleep(_retry_after(answer.headers))
+                self.told(answer)
             need = keeper.rest_failed()
         if generation == self.generation and self.socket is not None:
             await self.meet(symbol, need)
+
+    def told(self, answer: HttpAnswer) -> None:
+        """A request failed; perhaps the venue says for how long to send no other."""
+        self.not_before = max(self.not_before, trio.current_time() + _retry_after(answer.headers))
 
     # --- what it shows --------------------------------------------------------------------------------------------
 

@@ -84,5 +84,5 @@ def _tell(record: evidence.Evidence) -> Iterator[_What]:
             yield "client", kind, one_line(f"{kind}: {text}", 160)
         case evidence.Observed(symbol=symbol, claim=claim):
             yield "book", claim, f"{claim} {symbol}"
-        case evidence.Sent() | evidence.Barrier() | evidence.ReadAsked() | evidence.ObservedTrade():
+        case evidence.Sent() | evidence.Barrier() | evidence.Pinged() | evidence.ReadAsked() | evidence.ObservedTrade():
             pass

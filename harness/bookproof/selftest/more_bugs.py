@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import msgspec
 import trio
+from websockets.exceptions import InvalidState
 
-from bookproof.ideal.client import IdealClient
+from bookproof.ideal.client import IdealClient, Reconnect
 from bookproof.ideal.keeper import Keeper, Need
-from bookproof.ideal.wire import Socket
+from bookproof.ideal.wire import ConnectionLost, Socket, fetch
 from bookproof_exchange.dialects.api import (
+    Acked,
     Beat,
     BookSnapshot,
     BookUpdate,
     Decoded,
     Frame,
+    HttpAnswer,
     Link,
     TradeReport,
 )
@@ -282,3 +286,73 @@ class TradeSides(IdealClient):
                 decoded, trades=tuple(trade._replace(taker=trade.taker.other) for trade in decoded.trades)
             )
         await super().handle(decoded)
+
+
+# --- M: etiquette -----------------------------------------------------------------------------------------------------
+
+
+class IgnoresRetryAfter(IdealClient):
+    """Backs off as it sees fit, whatever the venue says."""
+
+    def told(self, answer: HttpAnswer) -> None:
+        pass
+
+
+class StormsRest(IdealClient):
+    """Asks for its snapshots again and again before it subscribes, without a pause."""
+
+    async def follow(self) -> None:
+        for _ in range(30):
+            for symbol in self.keepers:
+                request = self.ideal.snapshot_request(symbol, self.start.depth)
+                assert request is not None
+                await fetch(self.connect, self.start.rest_url, request)
+        await super().follow()
+
+
+class PingingSocket(Socket):
+    async def ping(self) -> None:
+        self._protocol.send_ping(b"")
+        await self._flush()
+
+
+class PingsTooFast(IdealClient):
+    """Pings the venue without a pause, to measure how far away it is."""
+
+    socket_type = PingingSocket
+
+    async def keep_alive(self, socket: Socket, generation: int) -> None:
+        assert isinstance(socket, PingingSocket)
+        with contextlib.suppress(InvalidState, trio.BrokenResourceError, trio.ClosedResourceError):
+            for _ in range(120):
+                await socket.ping()
+        await super().keep_alive(socket, generation)
+
+
+class ReconnectsWithoutPause(IdealClient):
+    """The next attempt follows the last one at once."""
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            self.nursery = nursery
+            while True:
+                with contextlib.suppress(Reconnect, ConnectionLost):
+                    await self.follow()
+                self.disconnected()
+                await trio.sleep(0.002)
+
+
+class WaitsForAck(IdealClient):
+    """Looks at nothing before its subscription is acknowledged, and waits for that without end."""
+
+    acknowledged = -1
+    """The generation whose subscription was acknowledged."""
+
+    async def handle(self, decoded: Decoded) -> None:
+        if isinstance(decoded, Acked):
+            self.acknowledged = self.generation
+        if self.acknowledged == self.generation or not isinstance(decoded, BookSnapshot | BookUpdate):
+            await super().handle(decoded)
+
+    async def watch_snapshot(self, symbol: str, generation: int) -> None:
+        pass

@@ -112,6 +112,6 @@ def _catch(mutant: Mutant, result: CaseResult) -> tuple[str, str | None] | None:
         return str(result.verdict), None
     for check in result.checks:
         name = check.id.partition("@")[0]
-        if name in mutant.kills and check.verdict in (Verdict.FAIL, Verdict.WARN):
+        if mutant.kills & {name, check.id} and check.verdict in (Verdict.FAIL, Verdict.WARN):
             return check.id, check.anomaly
     return None

@@ -73,6 +73,9 @@ class FetchesFirst(IdealClient):
                 decoded = self.ideal.decode_rest(symbol, answer, self.instruments)
                 if isinstance(decoded, BookSnapshot):
                     self.early[symbol] = decoded
+                else:
+                    self.told(answer)
+                    break
         await super().follow()
 
     async def keep_alive(self, socket: Socket, generation: int) -> None:

@@ -397,6 +397,32 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """False: the sheets disagree or only clients say so; no check may rest on it alone."""
 
 
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a client may ask of the venue: at most ``most`` in ``seconds``.
+
+    ``messages``: data frames and WebSocket pings on one connection (pongs count with some venues, too; the harness pings
+    far more often than a venue, so they are not held against a client). ``connections``: attempts, the refused ones too.
+    ``weight``: of REST requests."""
+
+    what: Literal["messages", "connections", "weight"]
+    most: int
+    seconds: float
+    rule: str
+    """Key of the rule that says so; its level is the limit's."""
+    rolling: bool = True
+    """In any ``seconds``. False: the venue counts by intervals of the clock, or does not say: then twice as much may fall
+    into ``seconds`` across a border, and only what is more than that is too much for certain."""
+    each_path: bool = False
+    """``weight``: of each REST path by itself."""
+    hangup: Hangup | None = None
+    """``messages``: how the venue ends a connection that goes beyond."""
+
+    @property
+    def certain(self) -> int:
+        """More than this in ``seconds`` is too much however the venue counts."""
+        return self.most if self.rolling else 2 * self.most
+
+
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """What the dialect is like, so that scenarios know whether they can be expressed."""
 
@@ -422,8 +448,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """Which EditKinds make sense here."""
     close_codes: tuple[int, ...] = (1000, 1001, 1006, 1012)
     farewell: bool = False
-    limits: Mapping[str, float] = {}
-    """The venue's limits by name, e.g. ``messages_per_s``, ``connections_per_5min``, ``weight_per_min``."""
+    limits: tuple[Limit, ...] = ()
+    """What a client may ask of the venue, each with its rule."""
 
 
 class Dialect(Protocol):

@@ -60,6 +60,11 @@ class MessageLine:
             raise HarnessError(f"fault {number} is armed twice")
         self._armed.append(_Armed(number, fault, stage(number, fault, self._edit)))
 
+    @property
+    def armed(self) -> tuple[int, ...]:
+        """The numbers of the faults that were armed here."""
+        return tuple(armed.number for armed in self._armed)
+
     def push(self, message: Message) -> tuple[Delivery, ...]:
         """The exchange sends this now: what really goes out, in order."""
         if message.kind is not Kind.UPDATE or message.feed != self.feed:

@@ -169,13 +169,14 @@ class Close(Spec, frozen=True, kw_only=True, tag="close"):
     """The exchange ends the connection(s) now. ``away`` ticks pass before the next connection's subscription.
 
     ``close``: a WebSocket close with ``code``; ``fin``: TCP end without a close frame; ``rst``: reset;
-    ``mid-frame``: half a frame, then FIN. ``refuse``: so many further connection attempts are refused (HTTP 503)."""
+    ``mid-frame``: half a frame, then FIN. ``refuse``: so many further connection attempts are refused (HTTP 503), or all of
+    them until a step ``lift``."""
 
     how: Literal["close", "fin", "rst", "mid-frame"] = "close"
     code: int = 1001
     reason: str = ""
     away: int = 20
-    refuse: int = 0
+    refuse: int | Literal["until-lift"] = 0
 
 
 class Farewell(Spec, frozen=True, kw_only=True, tag="farewell"):

@@ -89,7 +89,7 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
             return
         yield Problem(field="script", message="the script has no `sync`: nothing proves that the client was ever right")
         return
-    synced = stalled = away = noticed = muted = holding = False
+    synced = standing = away = noticed = muted = holding = False
     drained: set[int] = set()
     faults = 0
     for place, step in enumerate(script, 1):
@@ -104,8 +104,10 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
                 faults += 1
                 if isinstance(fault, _ENDS):
                     away, noticed = True, False
+                if isinstance(fault, specs.Close) and fault.refuse == "until-lift":
+                    standing = True
                 if isinstance(fault, specs.Stall):
-                    stalled, muted = True, muted or fault.scope == "socket"
+                    standing, muted = True, muted or fault.scope == "socket"
                 if not synced and isinstance(fault, (specs.Close, specs.Farewell, specs.Stall, specs.Resnapshot)):
                     yield Problem(field=field, message=f"{specs.kind_of(fault)!r} strikes at once: put it after `sync`")
             case model.Send():
@@ -134,9 +136,9 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
             case model.Hold():
                 holding = True
             case model.Lift():
-                if not stalled:
+                if not standing:
                     yield Problem(field=field, message="`lift` without a stall before it: nothing stands")
-                stalled = muted = False
+                standing = muted = False
             case model.Quiet():
                 # Time enough to have noticed the end of the connection, so that a read may ask for it.
                 noticed = True
@@ -151,7 +153,7 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
             yield _slow(field, f"waiting up to {step.limit:g} s")
     if holding:
         yield Problem(field="script", message="`hold` without a later `probe`: what is held back is never let go")
-    if stalled:
+    if standing:
         yield Problem(field="script", message="the stall is never lifted", hint="put `lift` before the last steps")
     if not isinstance(script[-1], _OBSERVERS):
         yield Problem(

@@ -79,7 +79,7 @@ class Settle(StepBase, frozen=True, kw_only=True, tag="settle"):
 
 
 class Lift(StepBase, frozen=True, kw_only=True, tag="lift"):
-    """End every standing fault (stall)."""
+    """End every standing fault (a stall, an outage)."""
 
 
 class Quiet(StepBase, frozen=True, kw_only=True, tag="quiet"):

@@ -12,19 +12,24 @@ from bookproof_exchange.faults import specs
 from bookproof_exchange.script.actions import Action, Answer
 from bookproof_exchange.script.armory import Armed, Armory
 from bookproof_exchange.script.cursor import Cursor
+from bookproof_exchange.script.gate import Gate
 from bookproof_exchange.script.ledger import Ledger
 from bookproof_exchange.script.view import AtIndex, MarketView
 
 
 class Answers:
-    """Answers HTTP requests: a snapshot shows the market at the cursor, unless a fault strikes it."""
+    """Answers HTTP requests: a snapshot shows the market at the cursor, unless a fault strikes it; who was told to wait is
+    refused until then."""
 
-    def __init__(self, dialect: Dialect, view: MarketView, ledger: Ledger, cursor: Cursor, armory: Armory) -> None:
+    def __init__(
+        self, dialect: Dialect, view: MarketView, ledger: Ledger, cursor: Cursor, armory: Armory, gate: Gate
+    ) -> None:
         self._dialect = dialect
         self._view = view
         self._ledger = ledger
         self._cursor = cursor
         self._armory = armory
+        self._gate = gate
 
     def is_snapshot(self, request: HttpRequest) -> bool:
         """Whether the request is for a REST snapshot."""
@@ -35,7 +40,10 @@ class Answers:
         answer: HttpAnswer | None = self._dialect.rest(request, self._view)
         assert answer is not None
         faults: tuple[int, ...] = ()
-        if answer.snapshot is not None:
+        refused = self._gate.refused(request, answer.weight)
+        if refused is not None:
+            answer, faults = refused
+        elif answer.snapshot is not None:
             symbol = answer.snapshot.symbol
             slow = self._armory.take(specs.SlowRest)
             armed = self._armory.take(specs.StaleRest, specs.AheadRest, specs.StraddledRest, specs.FailingRest)
@@ -46,6 +54,8 @@ class Answers:
                 faults += (slow.number,)
                 self._armory.strike(slow, None, symbol=symbol)
                 yield from self._cursor.advance(slow.spec.messages, symbol=symbol)
+            if answer is not None and faults:
+                self._gate.wait(request, answer, faults)
         if answer is not None and answer.snapshot is not None:
             self._cursor.showed(answer.snapshot.symbol, answer.snapshot.index)
         self._ledger.record(

@@ -34,6 +34,8 @@ class Cursor:
         """By symbol: levels that a fault concerns, and whether they are protected already."""
         self._ahead: dict[str, int] = {}
         """By symbol: the newest version that a REST snapshot showed."""
+        self._waiting: list[tuple[Armed, specs.MessageFault]] = []
+        """The message faults that have struck nowhere yet, in the order armed."""
 
     def symbol(self, ordinal: int) -> str:
         """The scenario's symbol of this number, from 1."""
@@ -125,7 +127,9 @@ class Cursor:
     # --- message faults ---------------------------------------------------------------------------------------------
 
     def arm(self, armed: Armed, spec: specs.MessageFault) -> None:
-        """From now on the fault waits for its update; the next updates have the shape that it asks for."""
+        """From now on the fault waits for its update; the next updates have the shape that it asks for. It strikes on every
+        connection that carries the feed then: what is lost is lost for all who listen."""
+        self._waiting.append((armed, spec))
         symbol = self.symbol(spec.symbol)
         for connection in self._outlet.open():
             for feed in connection.books(symbol):
@@ -146,6 +150,18 @@ class Cursor:
         self.streams[symbol].steer(*shapes)
         if not armed.legal:
             self._protecting[symbol] = (set(), False)
+
+    def join(self, connection: Connection, feed: Feed) -> None:
+        """A connection carries a book feed from now on: the faults that still wait for their update wait here, too. One
+        that has begun elsewhere does not: it concerns an update that was sent before."""
+        lines = [line for other in self._outlet.open() for line in other.lines.values()]
+        begun = {number for line in lines for number in line.held}
+        self._waiting = [(armed, spec) for armed, spec in self._waiting if not armed.struck]
+        for armed, spec in self._waiting:
+            if self.symbol(spec.symbol) == feed.symbol and armed.number not in begun:
+                line = self._line(connection, feed)
+                if armed.number not in line.armed:
+                    line.arm(armed.number, spec)
 
     def flush(self) -> Iterator[Action]:
         """Send what message faults still hold back."""

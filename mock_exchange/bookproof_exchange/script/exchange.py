@@ -11,20 +11,21 @@ Its parts, one idea each: `ledger` (evidence), `cursor` (the market and the mess
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from bookproof_exchange import evidence
-from bookproof_exchange.dialects.api import Dialect, Frame, HttpAnswer, HttpRequest, Subscribed
+from bookproof_exchange.dialects.api import Dialect, Frame, Hangup, HttpAnswer, HttpRequest, Subscribed
 from bookproof_exchange.evidence import Evidence
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market import Shape
 from bookproof_exchange.scenario.model import Scenario, Sync
-from bookproof_exchange.script.actions import Action, Admit, PingClient, Refuse, SendMode
+from bookproof_exchange.script.actions import Action, Admit, HangUp, PingClient, Refuse, SendMode
 from bookproof_exchange.script.answers import Answers
 from bookproof_exchange.script.armory import Armed, Armory
 from bookproof_exchange.script.connection import Connection
 from bookproof_exchange.script.cursor import Cursor
+from bookproof_exchange.script.gate import Gate
 from bookproof_exchange.script.hold import Hold
 from bookproof_exchange.script.ledger import Ledger
 from bookproof_exchange.script.outlet import Outlet
@@ -46,9 +47,10 @@ class Exchange:
         scenario: Scenario,
         seed: int,
         *,
-        clock: Callable[[], float] = lambda: 0.0,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        """``clock``: seconds since the case began, for the evidence's ``at`` only; it decides nothing."""
+        """``clock``: seconds since the case began, for the evidence's ``at`` and for the venue's limits (`gate`): it decides
+        nothing for a client that keeps them. None: there is no time."""
         self.dialect = dialect
         self.scenario = scenario
         self.seed = seed
@@ -67,14 +69,17 @@ class Exchange:
         self._hold = Hold()
         self._outlet = Outlet(self._ledger, self.symbols)
         self._cursor = Cursor(dialect, self.view, seed, self._outlet, self._armory)
-        self._answers = Answers(dialect, self.view, self._ledger, self._cursor, self._armory)
+        self._gate = Gate(dialect, clock)
+        self._answers = Answers(dialect, self.view, self._ledger, self._cursor, self._armory, self._gate)
         self._strikes = Strikes(self._outlet, self._cursor, self._armory)
         self._subscriptions = Subscriptions(
             dialect, self._outlet, self._cursor, self._armory, self._hold, lead=lambda: self.lead, end=self._end
         )
-        self._refusing: tuple[Armed, int] | None = None
+        self._refusing: tuple[Armed, int | Literal["until-lift"]] | None = None
         """The fault by which handshakes are refused, and how many still."""
         self._asked = 0
+        self._read = 0
+        """The position of the evidence when the last frame of a client had been dealt with."""
         self._pings = 0
         self._barriers: dict[bytes, tuple[int, int]] = {}
         """Unanswered pings: payload to connection and the position that the pong will prove."""
@@ -181,7 +186,9 @@ class Exchange:
                 pass
 
     def lift(self) -> list[Action]:
-        """End every stall; what it kept back is sent now, in order."""
+        """End every stall and outage; what a stall kept back is sent now, in order."""
+        if self._refusing is not None and self._refusing[1] == "until-lift":
+            self._refusing = None
         return self._outlet.lift()
 
     @property
@@ -241,7 +248,8 @@ class Exchange:
             return [Refuse(connection, refusal)]
         if self._refusing is not None and self._refusing[1]:
             armed, left = self._refusing
-            self._refusing = (armed, left - 1)
+            if left != "until-lift":
+                self._refusing = (armed, left - 1)
             self._armory.strike(armed, None, note="handshake refused")
             return [Refuse(connection, HttpAnswer(status=503, body=b"", headers=()))]
         self.connections[connection] = Connection(connection, request)
@@ -255,6 +263,7 @@ class Exchange:
         state.open = True
         state.waiting = False
         state.session = self.dialect.session(state.request, self.view)
+        self._gate.opened(connection)
         path = state.request.path
         if state.request.query:
             path += "?" + "&".join(f"{key}={value}" for key, value in state.request.query.items())
@@ -271,6 +280,7 @@ class Exchange:
         if not state.open or self._too_many():
             return []
         assert state.session is not None
+        hangup = self._gate.message(connection, apart=self._apart)
         refusing = self._armory.take(specs.RefuseSubscribe) if self._subscribes(state, frame) else None
         if refusing is not None:
             reply = state.session.refuse(frame)
@@ -287,9 +297,12 @@ class Exchange:
                 intents=reply.intents,
             )
         )
-        return list(self._subscriptions.answer(state, reply))
+        if hangup is not None:
+            return self._done(self._too_fast(state, hangup))
+        return self._done(self._subscriptions.answer(state, reply))
 
     def ponged(self, connection: int, payload: bytes) -> Sequence[Action]:
+        self._gate.ponged(connection, apart=self._apart)
         barrier = self._barriers.get(payload)
         if barrier is not None and barrier[0] == connection:
             covers = barrier[1]
@@ -299,10 +312,15 @@ class Exchange:
             self.record(
                 lambda position, at: evidence.Barrier(position=position, at=at, connection=connection, covers=covers)
             )
-        return []
+        return self._done(())
 
     def pinged(self, connection: int) -> Sequence[Action]:
-        return []
+        state = self.connections[connection]
+        if not state.open or self._too_many():
+            return []
+        hangup = self._gate.message(connection, apart=self._apart)
+        self.record(lambda position, at: evidence.Pinged(position=position, at=at, connection=connection))
+        return self._done(() if hangup is None else self._too_fast(state, hangup))
 
     def closed(
         self, connection: int, by: Literal["client", "exchange"], code: int | None, how: str
@@ -325,6 +343,22 @@ class Exchange:
             self._hold.later(lambda: self._answers.answer(number, asked, request))
             return []
         return list(self._answers.answer(number, asked, request))
+
+    @property
+    def _apart(self) -> bool:
+        """Whether anything happened since the last frame of a client; if not, the next may have been read with it."""
+        return self.position != self._read
+
+    def _done(self, actions: Iterable[Action]) -> list[Action]:
+        """A client's frame was dealt with."""
+        done = list(actions)
+        self._read = self.position
+        return done
+
+    def _too_fast(self, connection: Connection, hangup: Hangup) -> Iterator[Action]:
+        """The client has sent more than the venue takes."""
+        action = HangUp(connection.number, "close", hangup.code, hangup.reason)
+        return self._outlet.hang_up(connection, action)
 
     def _subscribes(self, connection: Connection, frame: Frame) -> bool:
         """Whether a RefuseSubscribe is armed and the frame is a subscription (asked of a throw-away session)."""

@@ -10,14 +10,18 @@ from bookproof_exchange.evidence import Evidence
 class Ledger:
     """Gives every piece of evidence its position, from 1, and its time."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """``clock``: seconds since the case began, for the evidence's ``at`` only; it decides nothing."""
+    def __init__(self, clock: Callable[[], float] | None) -> None:
+        """``clock``: seconds since the case began, for the evidence's ``at``; None: there is no time."""
         self.records: list[Evidence] = []
         self.position = 0
         """Of the newest evidence."""
-        self._clock = clock
+        self._clock = _nothing if clock is None else clock
 
     def record(self, make: Callable[[int, float], Evidence]) -> None:
         """Add a piece of evidence: ``make(position, at)``."""
         self.position += 1
         self.records.append(make(self.position, self._clock()))
+
+
+def _nothing() -> float:
+    return 0.0

@@ -64,6 +64,8 @@ class Subscriptions:
         for feed in reply.snapshots:
             yield from self._first_snapshot(connection, feed)
         connection.ready.update(fresh)
+        for feed in books:
+            self._cursor.join(connection, feed)
         if self._by_rest and self._lead():
             for feed in books:
                 yield from self._cursor.advance(self._lead(), symbol=feed.symbol)

@@ -24,6 +24,7 @@ VOCABULARY = {
     "pong",
     "rest-retry",
     "rest-backoff",
+    "rest-weight",
     "unknown-tolerated",
     "malformed-survived",
     "isolation",

@@ -250,15 +250,68 @@ def test_a_message_fault_of_another_package_strikes(name: str, monkeypatch: pyte
 
 
 @each
-def test_a_fault_whose_connection_left_before_it_struck_is_unfired(name: str) -> None:
+def test_a_fault_whose_connection_left_before_it_struck_waits_for_the_next_one(name: str) -> None:
     bench = Bench(name)
     connection = bench.client()
     bench.arm(1, specs.Drop())
     bench.leave(connection)
-    bench.client()
-    bench.advance(10)
-    assert not bench.struck()
     assert [armed.number for armed in bench.exchange.unfired()] == [1]
+    second = bench.client()
+    bench.advance(10)
+    assert [record.connection for record in bench.struck()] == [second]
+
+
+@each
+def test_a_fault_strikes_on_every_connection_that_carries_the_feed(name: str) -> None:
+    """The second is opened between the arming and the update: a client that reads from either is told the same."""
+    bench = Bench(name)
+    first = bench.client()
+    bench.arm(1, specs.Drop(count=2))
+    second = bench.connect()
+    bench.subscribe(second)
+    before = {connection: len(bench.updates(connection)) for connection in (first, second)}
+    bench.advance(5)
+    assert [len(bench.updates(connection)) - before[connection] for connection in (first, second)] == [3, 3]
+    struck = bench.struck()
+    assert [record.connection for record in struck] == [first, second] * 2
+    assert struck[0].last == struck[1].last
+
+
+@each
+def test_a_fault_that_has_begun_spares_a_connection_that_comes_later(name: str) -> None:
+    bench = Bench(name)
+    first = bench.client()
+    bench.arm(1, specs.Drop(count=2))
+    bench.advance(1)
+    second = bench.client()
+    bench.advance(5)
+    assert {record.connection for record in bench.struck()} == {first}
+    bench.arm(2, specs.Swap())
+    bench.advance(1)  # the first of the two is held back
+    third = bench.client()
+    bench.advance(3)
+    assert {record.connection for record in bench.struck(2)} == {first, second}
+    assert third not in {record.connection for record in bench.struck(2)}
+
+
+@each
+def test_a_fault_survives_that_its_connection_subscribes_again(name: str) -> None:
+    bench = Bench(name)
+    connection = bench.connect("/ws" if name == "binance-spot" else None)
+    if name == "binance-spot":
+        frame = Frame(b'{"method":"%s","params":["btcusdt@depth@100ms"],"id":1}')
+        subscribe, unsubscribe = (Frame(frame.payload % method) for method in (b"SUBSCRIBE", b"UNSUBSCRIBE"))
+        again = [subscribe, unsubscribe, subscribe]
+    else:
+        ideal = bench.dialect.ideal
+        subscribing, leaving = (make(bench.symbols, ("book",), None) for make in (ideal.subscribe, ideal.unsubscribe))
+        again = [*subscribing, *leaving, *subscribing]
+    bench.send(connection, again[0])
+    bench.arm(1, specs.Drop())
+    for later in again[1:]:
+        bench.send(connection, later)
+    bench.advance(3)
+    assert len(bench.struck()) == 1
 
 
 # --- stream faults ----------------------------------------------------------------------------------------------------

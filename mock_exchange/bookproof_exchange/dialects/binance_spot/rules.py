@@ -126,6 +126,13 @@ _ALL: tuple[Rule, ...] = (
         f"{_REST}#ip-limits",
     ),
     _rule(
+        "rest-weight",
+        "SHOULD",
+        "Keep the weight of your REST requests below 6000 a minute: beyond, they are answered with HTTP 429, and who does"
+        " so again and again is banned.",
+        f"{_REST}#ip-limits",
+    ),
+    _rule(
         "unknown-tolerated",
         "SHOULD",
         "Ignore fields and event types that you do not know: the venue adds them without a new version.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bookproof_exchange.dialects.api import Traits
+from bookproof_exchange.dialects.api import Hangup, Limit, Traits
 from bookproof_exchange.market import Instrument
 
 NAME = "binance-spot"
@@ -84,6 +84,19 @@ OFFERED_EDITS = frozenset(
 """Not here, because the venue never does it, so that no client may be judged by it: more than eight decimals, the same
 price twice in an event, an event without levels, another spelling of an empty side; and there is no checksum."""
 
+LIMITS = (
+    # "WebSocket connections have a limit of 5 incoming messages per second": a ping frame, a pong frame and a JSON control
+    # message are one each, and a connection that goes beyond is disconnected (web-socket-streams.md#websocket-limits). The
+    # code 1008 and its text: https://nautilustrader.io/docs/rust-api-latest/nautilus_binance/common/consts/ (constant
+    # BINANCE_WS_SUBSCRIPTION_QUOTA, which also saw that bursts across seconds trip it).
+    Limit(what="messages", most=5, seconds=1.0, rule="message-rate", hangup=Hangup(1008, "Too many requests")),
+    # "There is a limit of 300 connections per attempt every 5 minutes per IP", same place.
+    Limit(what="connections", most=300, seconds=300.0, rule="reconnect-backoff", rolling=False),
+    # REQUEST_WEIGHT in exchangeInfo, counted by the minutes of the clock: "a 1 MINUTE interval starts every minute"
+    # (web-socket-api.md, "How to interpret rate limits"; the limit is shared with REST).
+    Limit(what="weight", most=6000, seconds=60.0, rule="rest-weight", rolling=False),
+)
+
 TRAITS = Traits(
     snapshot_from="rest",
     sequence=True,
@@ -99,13 +112,7 @@ TRAITS = Traits(
     edits=OFFERED_EDITS,
     close_codes=(1000, 1001, 1006, 1008),
     farewell=True,
-    limits={
-        "messages_per_s": 5,
-        "streams_per_connection": MOST_STREAMS,
-        "connections_per_5min": 300,
-        "weight_per_min": 6000,
-        "connection_age_s": 86_400,
-    },
+    limits=LIMITS,
 )
 
 

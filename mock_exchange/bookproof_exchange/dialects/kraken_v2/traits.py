@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bookproof_exchange.dialects.api import Traits
+from bookproof_exchange.dialects.api import Limit, Traits
 from bookproof_exchange.market import Instrument
 
 NAME = "kraken-v2"
@@ -42,6 +42,14 @@ EDITS = frozenset(
     }
 )
 
+#: https://docs.kraken.com/exchange/guides/websockets/introduction. The rate of messages on a connection is not documented.
+LIMITS = (
+    # Cloudflare, per IP and rolling ten minutes: about 150 attempts, then a ban of ten minutes.
+    Limit(what="connections", most=150, seconds=600.0, rule="reconnect-backoff"),
+    # "Instantly for a few tries": how many is not said. Ten within a second are no few.
+    Limit(what="connections", most=10, seconds=1.0, rule="reconnect-backoff"),
+)
+
 TRAITS = Traits(
     snapshot_from="stream",
     sequence=False,
@@ -63,14 +71,7 @@ TRAITS = Traits(
     # https://github.com/aopoltorzhicky/go_kraken/issues/33.
     close_codes=(1000, 1001, 1013),
     farewell=False,
-    limits={
-        # Cloudflare, per IP and rolling ten minutes; https://docs.kraken.com/exchange/guides/websockets/introduction
-        "connections_per_10min": 150,
-        # "Reconnect after maintenance: no faster than once every 5 seconds", same page.
-        "reconnect_s_after_maintenance": 5,
-        # The connection is closed after about a minute without activity, same page.
-        "inactivity_s": 60,
-    },
+    limits=LIMITS,
 )
 
 #: Typical pairs with the venue's price and quantity precision. BTC/USD has a short price, XRP/USD and ADA/USD prices

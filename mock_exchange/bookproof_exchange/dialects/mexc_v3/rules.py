@@ -124,8 +124,23 @@ RULES = {
         Rule(
             key="rest-retry",
             level="MUST",
-            text="After 429 or 418 wait as long as Retry-After says; a failed snapshot is asked for again.",
+            text="A failed snapshot is asked for again, in the case of 429 or 418 when the time to wait is over.",
             source=LIMITS,
+            seen=_OLD_SEEN,
+        ),
+        Rule(
+            key="rest-backoff",
+            level="MUST",
+            text="After HTTP 429 or 418 send no request before Retry-After seconds have passed.",
+            source=f"{LIMITS} (Limits Error)",
+            seen=_OLD_SEEN,
+        ),
+        Rule(
+            key="rest-weight",
+            level="SHOULD",
+            text="Keep the weight of your requests below 500 in ten seconds for each endpoint: beyond, they are answered "
+            "with 429, and who does so again and again is banned.",
+            source=f"{LIMITS} (Limits Description)",
             seen=_OLD_SEEN,
         ),
         Rule(

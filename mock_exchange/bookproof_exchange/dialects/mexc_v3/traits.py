@@ -5,7 +5,7 @@ Facts from https://mexcdevelop.github.io/apidocs/spot_v3_en/ (August 2025) where
 
 from __future__ import annotations
 
-from bookproof_exchange.dialects.api import Traits
+from bookproof_exchange.dialects.api import Hangup, Limit, Traits
 from bookproof_exchange.market import Instrument
 
 NAME = "mexc-v3"
@@ -52,6 +52,16 @@ INSTRUMENTS = (
     ),
 )
 
+LIMITS = (
+    # "100 times/s", beyond: disconnected (#limits, Websocket Limits). With which close code is not documented: without.
+    Limit(what="messages", most=100, seconds=1.0, rule="message-rate", hangup=Hangup(1006)),
+    # "IPs that are repeatedly disconnected may be banned", without a number. Ten connections within a second are a loop.
+    Limit(what="connections", most=10, seconds=1.0, rule="reconnect-backoff"),
+    # "Each endpoint with IP limits has an independent 500 every 10 second limit" (#limits; also
+    # https://www.mexc.com/api-docs/spot-v3/general-info, 2026). Whether by the clock is not said.
+    Limit(what="weight", most=500, seconds=10.0, rule="rest-weight", rolling=False, each_path=True),
+)
+
 TRAITS = Traits(
     snapshot_from="rest",
     sequence=True,
@@ -84,13 +94,5 @@ TRAITS = Traits(
         }
     ),
     farewell=False,
-    limits={
-        "messages_per_s": 100,
-        "topics_per_connection": MOST_TOPICS,
-        "weight_per_10s": 500,
-        "close_without_subscription_s": 30,
-        "close_without_data_s": 60,
-        "connection_lifetime_s": 86_400,
-        "listen_key_lifetime_s": 3_600,
-    },
+    limits=LIMITS,
 )
