@@ -13,6 +13,12 @@ from collections import deque
 #: it received together.
 TOGETHER = 0.005
 
+#: What comes so many seconds later was read later, for all that may have happened between.
+LATER = 1.0
+
+#: The part of a limit's time that counts: a client that goes right up to the limit has timers that are not exact.
+EXACT = 0.98
+
 
 class Pace:
     """Counts against a limit: at most ``most`` in any ``seconds``."""
@@ -29,7 +35,7 @@ class Pace:
         recent = self._recent
         recent.append((since, amount))
         self.count += amount
-        while recent and at - recent[0][0] >= self.seconds:
+        while recent and at - recent[0][0] >= self.seconds * EXACT:
             self.count -= recent.popleft()[1]
         return self.count > self.most
 
@@ -44,7 +50,8 @@ class Reads:
     def read(self, at: float, *, apart: bool) -> float:
         """A frame was read at ``at``. ``apart``: certainly not together with the one before, because something else
         happened between. Returns since when it can have been sent."""
-        if apart and at - self._last >= TOGETHER:
+        pause = at - self._last
+        if (apart and pause >= TOGETHER) or pause >= LATER:
             self._since, self._began = self._began, at
         self._last = at
         return self._since

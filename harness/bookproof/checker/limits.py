@@ -18,6 +18,7 @@ from bookproof_exchange.evidence import (
     Barrier,
     Closed,
     Evidence,
+    Observed,
     Opened,
     Pinged,
     Received,
@@ -32,12 +33,16 @@ from bookproof_exchange.script.gate import EARLY, retry_after
 EXCUSED = 0.5
 
 #: What an exchange does about a frame, at once: no sign that it read anything else meanwhile.
-_CONSEQUENCES = (Sent, Struck, Closed)
+_CONSEQUENCES = frozenset({Sent, Struck, Closed})
+
+#: What tells of connections and HTTP requests.
+_REQUESTS = frozenset({Opened, Closed, Struck, Asked, Rest})
 
 
 def limits(facts: Facts, timeline: Timeline) -> list[Check]:
     """One check for each kind of limit that the dialect has, and one for the pauses that the exchange asked for."""
     found: list[Check] = []
+    requests = [record for record in timeline.records if type(record) in _REQUESTS]
     kinds = dict.fromkeys(limit.what for limit in facts.limits)
     for what in kinds:
         findings: list[Finding] = []
@@ -48,16 +53,16 @@ def limits(facts: Facts, timeline: Timeline) -> list[Check]:
                     case "messages":
                         seen, finding = _messages(limit, timeline.records)
                     case "connections":
-                        seen, finding = _connections(limit, timeline.records)
+                        seen, finding = _connections(limit, requests)
                     case "weight":
-                        seen, finding = _weight(limit, timeline.records)
+                        seen, finding = _weight(limit, requests)
                 if finding is not None:
                     findings.append(finding)
         rule = next(limit.rule for limit in facts.limits if limit.what == what)
         if seen:
             found.append(check(f"E5@{what}", f"{facts.dialect}/{rule}", findings, seen, found=1))
     if facts.backoff is not None:
-        found += _waits(facts, timeline.records, facts.backoff)
+        found += _waits(facts, requests, facts.backoff)
     return found
 
 
@@ -78,6 +83,9 @@ def _messages(limit: Limit, records: Sequence[Evidence]) -> tuple[int, Finding |
     """The connection whose frame was the last thing that happened by itself."""
     for record in records:
         match record:
+            case Observed() | Sent():  # the two kinds that come by the thousand
+                if type(record) is Observed:
+                    frame = None
             case Opened():
                 paces[record.connection] = (Reads(record.at), Pace(limit.certain, limit.seconds))
                 frame = None
@@ -91,7 +99,7 @@ def _messages(limit: Limit, records: Sequence[Evidence]) -> tuple[int, Finding |
             case Barrier() if record.connection in paces:
                 paces[record.connection][0].read(record.at, apart=frame != record.connection)
                 frame = record.connection
-            case _ if not isinstance(record, _CONSEQUENCES):
+            case _ if type(record) not in _CONSEQUENCES:
                 frame = None
             case _:
                 pass

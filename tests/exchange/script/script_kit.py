@@ -49,9 +49,18 @@ class Bench:
     Like the real server it performs actions in order, calls `opened` in the middle of an Admit, drops what is for a
     connection that is gone, and tells `closed` once."""
 
-    def __init__(self, name: str, *, symbols: int = 1, channels: Sequence[str] = ("book",), seed: int = 7) -> None:
+    def __init__(
+        self, name: str, *, symbols: int = 1, channels: Sequence[str] = ("book",), seed: int = 7, timed: bool = False
+    ) -> None:
+        """``timed``: there is a clock, ``now``; else there is no time."""
+        self.now = 0.0
         self.dialect: Dialect = DIALECTS.get(name)
-        self.exchange = Exchange(self.dialect, scenario(symbols=symbols, channels=channels), seed)
+        self.exchange = Exchange(
+            self.dialect,
+            scenario(symbols=symbols, channels=channels),
+            seed,
+            clock=(lambda: self.now) if timed else None,
+        )
         self.channels = tuple(channels)
         self.arrived = 0
         self.requests = 0
