@@ -15,8 +15,8 @@ from bookproof.results import CaseResult, Check, Verdict
 from bookproof_exchange.errors import AdapterError, HarnessError, UsageError
 from bookproof_exchange.timing import Timing
 
-#: Checks that fail by a limit alone: E1, E3 and the script's waits; of other properties these anomalies.
-_TIMED_CHECKS = ("E1", "E3", "await-")
+#: Checks that fail by a limit alone: E1, E3, the venue's limits and the script's waits; of other properties these anomalies.
+_TIMED_CHECKS = ("E1", "E3", "E5@", "await-")
 _TIMED_ANOMALIES = frozenset({"false-live", "no-recovery", "trade-lost"})
 _LOG_LINES = 20
 

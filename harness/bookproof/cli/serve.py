@@ -106,7 +106,8 @@ def serve(
 
 async def _serve(served: _Served) -> int:
     dialect = served.dialect
-    exchange = Exchange(dialect, served.scenario, served.seed)
+    began = trio.current_time()
+    exchange = Exchange(dialect, served.scenario, served.seed, clock=lambda: trio.current_time() - began)
     server = Server(exchange, port=served.port, tls=served.files, compression=dialect.traits.compression)
     changed = trio.Event()
 

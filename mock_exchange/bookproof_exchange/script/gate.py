@@ -2,6 +2,9 @@
 
 The only place where time decides what the exchange does, and only against a client that goes too far for certain: one
 that keeps the limits and waits when it is told to never meets it, so that it is sent the same bytes in every run.
+
+How often a venue takes it that a client does not wait, before it answers 418 instead of 429, is not documented: the answer
+stays what it was.
 """
 
 from __future__ import annotations
