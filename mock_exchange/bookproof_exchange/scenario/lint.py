@@ -154,7 +154,9 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
     if holding:
         yield Problem(field="script", message="`hold` without a later `probe`: what is held back is never let go")
     if standing:
-        yield Problem(field="script", message="the stall is never lifted", hint="put `lift` before the last steps")
+        yield Problem(
+            field="script", message="the stall or outage is never lifted", hint="put `lift` before the last steps"
+        )
     if not isinstance(script[-1], _OBSERVERS):
         yield Problem(
             field=f"script[{len(script)}]", message="nothing observes the client after this step", weight="warning"

@@ -37,6 +37,7 @@ def found(script: str, rest: str = "", *, head: str = GOOD, dialects: tuple[Any,
         ("sync; oddity: {kind: resnapshot, away: 3}; send: 3; settle", "expect: {resync: none}"),
         ("sync; fault: {kind: stall, scope: socket}; await: reconnect; lift; converge; settle", ""),
         ("sync; fault: {kind: stall, scope: data}; lift; send: 3; settle", "expect: {resync: none}"),
+        ("sync; fault: {kind: close, refuse: until-lift}; quiet: 3; lift; converge; settle", "expect: {resync: some}"),
         ("sync; send: {shape: drain}; read; send: {shape: refill}; settle", ""),
         ("sync; hold; fault: drop; send: 3; probe; converge", SEEN),
         ("sync; fault: duplicate; send: 3; settle", "expect: {resync: none}"),
@@ -61,9 +62,14 @@ def test_good_scenarios_pass(script: str, rest: str) -> None:
         ("sync; lift; settle", "", "script[2]: `lift` without a stall before it: nothing stands"),
         ("sync; hold; settle", "", "script: `hold` without a later `probe`: what is held back is never let go"),
         (
+            "sync; fault: {kind: close, refuse: until-lift}; converge; settle",
+            "",
+            "script: the stall or outage is never lifted (put `lift` before the last steps)",
+        ),
+        (
             "sync; fault: stall; settle",
             "",
-            "script: the stall is never lifted (put `lift` before the last steps)",
+            "script: the stall or outage is never lifted (put `lift` before the last steps)",
         ),
         (
             "sync; send: {shape: refill}; settle",
