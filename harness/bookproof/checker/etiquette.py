@@ -16,6 +16,9 @@ _UNANSWERED = frozenset({"no-ack", "late-ack", "refuse-subscribe", "no-snapshot"
 #: fills while snapshots are fetched, a first connection that fails, subscriptions that are sent again.
 _TO_START = 10
 
+#: Seconds in which a client that reads the same on several connections has made them all.
+_STARTING = 2.0
+
 _BY_LEVEL = {"MUST": Verdict.FAIL, "SHOULD": Verdict.WARN, "MAY": Verdict.INFO}
 
 
@@ -30,7 +33,12 @@ def etiquette(facts: Facts, timeline: Timeline) -> list[Check]:
     end = _end(timeline)
     first = [recovery for recovery in asked if recovery.position < synced]
     again = [recovery for recovery in asked if synced < recovery.position <= end]
-    return [*_stable(facts, timeline, again), _effort(facts, timeline, first, again, synced), *_alarm(facts, again)]
+    alarms = _without_additions(timeline, again, end)
+    return [
+        *_stable(facts, timeline, alarms),
+        _effort(facts, timeline, first, again, synced),
+        *_alarm(facts, again if facts.resync == "some" else alarms),
+    ]
 
 
 def _end(timeline: Timeline) -> int:
@@ -42,6 +50,46 @@ def _end(timeline: Timeline) -> int:
     return last.position
 
 
+def _without_additions(timeline: Timeline, again: Sequence[Recovery], end: int) -> list[Recovery]:
+    """Without what a further connection asks for that is made while the client starts: one that reads the same on two
+    connections, and keeps both, recovers from nothing. (One that it leaves for the new one was replaced.)"""
+    start = min((opened.at for opened in timeline.opened.values()), default=0.0)
+    additions: dict[int, int] = {}  # by connection: the position
+    for recovery in again:
+        number = recovery.connection
+        if recovery.what == "connection" and number is not None and recovery.at - start <= _STARTING:
+            before = [other for other in timeline.opened if _open(timeline, other, recovery.position)]
+            kept = [other for other in before if _open(timeline, other, end) or timeline.closed[other].by == "exchange"]
+            if before and kept == before:
+                additions[number] = recovery.position
+    found: list[Recovery] = []
+    snapshots: dict[str | None, int] = {}
+    for recovery in again:
+        if recovery.connection in additions:
+            continue
+        if recovery.what == "snapshot":
+            snapshots[recovery.symbol] = snapshots.get(recovery.symbol, 0) + 1
+            if snapshots[recovery.symbol] <= sum(position < recovery.position for position in additions.values()):
+                continue
+        found.append(recovery)
+    return found
+
+
+def _open(timeline: Timeline, connection: int, position: int) -> bool:
+    closed = timeline.closed.get(connection)
+    return timeline.opened[connection].position < position and (closed is None or closed.position > position)
+
+
+def _readers(timeline: Timeline, symbol: str | None, position: int) -> int:
+    """How many connections carry the symbol's book (None: any book), at least one."""
+    carrying = {
+        recovery.connection
+        for recovery in timeline.recoveries
+        if recovery.what == "subscription" and recovery.position < position and symbol in (None, recovery.symbol)
+    }
+    return max(1, sum(number is not None and _open(timeline, number, position) for number in carrying))
+
+
 def _stable(facts: Facts, timeline: Timeline, again: Sequence[Recovery]) -> list[Check]:
     converged = [w.position for w in timeline.waited if w.what == "converge" and w.came]
     last_struck = max((struck.position for struck in timeline.struck), default=0)
@@ -50,6 +98,7 @@ def _stable(facts: Facts, timeline: Timeline, again: Sequence[Recovery]) -> list
     # What the client asked for before it was proven to have read so far belongs to the recovery that has just ended.
     settled = next((barrier.position for barrier in timeline.barriers if barrier.covers >= converged[-1]), None)
     late = [recovery for recovery in again if settled is not None and recovery.position > settled]
+    late = _without_other_readers(timeline, late, last_struck)
     findings = [
         Finding(
             verdict=_BY_LEVEL[facts.stability],
@@ -59,6 +108,19 @@ def _stable(facts: Facts, timeline: Timeline, again: Sequence[Recovery]) -> list
         )
     ] if late else []  # fmt: skip
     return [check("E2", facts.rules.get("E2"), findings, len(again))]
+
+
+def _without_other_readers(timeline: Timeline, late: Sequence[Recovery], struck: int) -> list[Recovery]:
+    """Where several connections carried a book when the last fault struck, the others recover when they do: the client was
+    live by the first that had."""
+    counts: dict[tuple[str, str | None], int] = {}
+    found: list[Recovery] = []
+    for recovery in late:
+        key = (recovery.what, recovery.symbol)
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] >= _readers(timeline, recovery.symbol, struck):
+            found.append(recovery)
+    return found
 
 
 def _effort(

@@ -53,15 +53,16 @@ class Silence:
 
 
 class Recovery:
-    """Something that a client did at the exchange to get a book (again)."""
+    """Something that a client did at the exchange to get a book (again). ``connection``: where; None: by HTTP."""
 
-    __slots__ = ("at", "position", "symbol", "what")
+    __slots__ = ("at", "connection", "position", "symbol", "what")
 
-    def __init__(self, position: int, at: float, what: str, symbol: str | None) -> None:
+    def __init__(self, position: int, at: float, what: str, symbol: str | None, connection: int | None = None) -> None:
         self.position = position
         self.at = at
         self.what = what
         self.symbol = symbol
+        self.connection = connection
 
 
 class Timeline:
@@ -193,7 +194,7 @@ class Timeline:
                 self._intents(record, record.intents)
             case Opened():
                 self.opened.setdefault(record.connection, record)
-                self.recoveries.append(Recovery(record.position, record.at, "connection", None))
+                self.recoveries.append(Recovery(record.position, record.at, "connection", None, record.connection))
                 self._intents(record, record.intents)
             case Closed():
                 self.closed.setdefault(record.connection, record)
@@ -270,10 +271,14 @@ class Timeline:
                 case Subscribed(feed=feed, again=again):
                     self.subscribed_on.setdefault(record.connection, position)
                     if feed.channel == "book":
-                        self.recoveries.append(Recovery(position, record.at, "subscription", feed.symbol))
+                        self.recoveries.append(
+                            Recovery(position, record.at, "subscription", feed.symbol, record.connection)
+                        )
                         if again:
                             self.repeats.append((position, feed.symbol))
                 case Unsubscribed(feed=feed) if feed.channel == "book":
-                    self.recoveries.append(Recovery(position, record.at, "unsubscription", feed.symbol))
+                    self.recoveries.append(
+                        Recovery(position, record.at, "unsubscription", feed.symbol, record.connection)
+                    )
                 case _:
                     pass

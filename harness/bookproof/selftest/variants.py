@@ -14,7 +14,7 @@ import msgspec
 import trio
 from websockets.frames import Opcode
 
-from bookproof.drivers.api import BookShown, ClientInfo, Shown, Start
+from bookproof.drivers.api import BookShown, ClientInfo, Shown, Start, TradeShown
 from bookproof.ideal.client import IdealClient, Reconnect
 from bookproof.ideal.keeper import Keeper, Need
 from bookproof.ideal.memory import IDEAL_INFO
@@ -223,6 +223,39 @@ class PerSymbol:
         return self.clients[symbol].shown(symbol)
 
 
+class TwoReaders:
+    """Two connections for everything, the second a moment later; shows what one of them has, and the other's where that
+    has no book."""
+
+    def __init__(self, dialect: Dialect, start: Start, connect: Connect, emit: Callable[[Shown], None]) -> None:
+        def quietly(shown: Shown) -> None:
+            if not isinstance(shown, BookShown | TradeShown):
+                emit(shown)
+
+        def aloud(shown: Shown) -> None:
+            if not isinstance(shown, BookShown):
+                emit(shown)
+
+        self.clients = [IdealClient(dialect, start, connect, tell) for tell in (aloud, quietly)]
+        self.chosen = dict.fromkeys(start.symbols, 0)
+        self.depth_shown = self.clients[0].depth_shown
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for client in self.clients:
+                nursery.start_soon(client.run)
+                await trio.sleep(0.02)
+
+    def shown(self, symbol: str) -> BookShown:
+        shown = self.clients[self.chosen[symbol]].shown(symbol)
+        if shown.claim != "live":
+            other = 1 - self.chosen[symbol]
+            if self.clients[other].keepers[symbol].claim == "live":
+                self.chosen[symbol] = other
+                return self.clients[other].shown(symbol)
+        return shown
+
+
 # --- what it shows ------------------------------------------------------------------------------------------------
 
 
@@ -301,6 +334,12 @@ VARIANTS: Mapping[str, Variant] = {
         Variant(name="answers-no-pings", title="answers no pings", make=AnswersNoPings, proves_reading=False),
         Variant(name="reconnects-instead", title="reconnects to recover", make=ReconnectsInstead),
         Variant(name="per-symbol", title="has a connection for every symbol", make=PerSymbol),
+        Variant(
+            name="two-readers",
+            title="has two connections for everything",
+            make=TwoReaders,
+            info=_replace(IDEAL_INFO, push=False),
+        ),
         Variant(
             name="says-nothing",
             title="is polled, and makes no claims",

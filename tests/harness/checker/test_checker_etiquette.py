@@ -6,6 +6,7 @@ import pytest
 from checker_world import World, real_truth
 
 from bookproof.results import Verdict
+from bookproof_exchange.evidence import Closed
 
 PASS, WARN, FAIL, INFO = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.INFO
 
@@ -72,3 +73,63 @@ def test_a_duplicate_subscription_before_the_sync_is_told(world: World) -> None:
     assert (check.verdict, check.anomaly) == (INFO, "duplicate-subscription")
     assert "E2" not in world.judge()
     assert "E6" not in world.judge(resync="none")
+
+
+# --- two connections that read the same --------------------------------------------------------------------------------
+
+
+def synced() -> World:
+    world = World(real_truth(4, 60))
+    world.connect()
+    world.snapshot(10)
+    world.show_version(10)
+    world.waited("sync", place=1)
+    world.wait(0.5)
+    return world
+
+
+def test_a_further_connection_at_the_start_is_no_alarm() -> None:
+    world = synced()
+    world.connect()
+    world.rest(10, None)
+    world.step(2)
+    assert world.judge(resync="none")["E6"].verdict is PASS
+    world.rest(10, None)  # the second is
+    check = world.judge(resync="none")["E6"]
+    assert (check.verdict, check.anomaly) == (FAIL, "false-alarm")
+
+
+def test_a_connection_that_replaces_another_is_an_alarm() -> None:
+    world = synced()
+    world.connect()
+    world.connections = 1
+    world.add(Closed, connection=1, by="client", code=1000)
+    world.step(2)
+    assert world.judge(resync="none")["E6"].verdict is FAIL
+
+
+def test_a_connection_that_comes_later_is_an_alarm() -> None:
+    world = synced()
+    world.wait(2.0)
+    world.connect()
+    world.step(2)
+    assert world.judge(resync="none")["E6"].verdict is FAIL
+
+
+def test_each_of_two_readers_recovers_when_it_does() -> None:
+    world = World(real_truth(4, 60))
+    world.connect()
+    world.connect()
+    world.snapshot(10)
+    world.show_version(10)
+    world.waited("sync", place=1)
+    world.struck()
+    world.subscribe()
+    world.waited("converge", place=4)
+    world.step(5)
+    world.barrier()
+    world.subscribe()
+    assert world.judge()["E2"].verdict is PASS
+    world.subscribe()
+    check = world.judge()["E2"]
+    assert (check.verdict, check.anomaly) == (WARN, "unstable")
