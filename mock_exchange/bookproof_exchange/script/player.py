@@ -232,7 +232,8 @@ def _follow(exchange: Exchange, timing: Timing, limit: float) -> Play:
             due, turn = due + look, True
             continue
         if turn:
-            turn, patience = False, timing.trickle * 20
+            # whoever begins anew is given as many updates again: some fill a buffer before they ask for a snapshot
+            turn, patience, flow, flowed = False, timing.trickle * 20, 1, 0
             continue
         if flowed < MOST_TRICKLE:
             yield from _perform(exchange.advance(flow))
