@@ -75,6 +75,10 @@ class CaseRun(msgspec.Struct, kw_only=True):
     evidence: Sequence[evidence.Evidence]
     chains: dict[str, tuple[Chain, ...]]
     exchange: Exchange | None = None
+    facts: Facts | None = None
+    """What the checker was given besides the evidence; None where nothing was judged."""
+    start: Start | None = None
+    """What the client was told to do."""
 
 
 class _Running:
@@ -99,6 +103,7 @@ class _Running:
         self._said = 0
         self.unsupported: str | None = None
         self.trouble: tuple[Verdict, str, tuple[str, ...]] | None = None
+        self.start: Start | None = None
         self.finished = False
 
     # --- what happens ----------------------------------------------------------------------------------------------
@@ -185,7 +190,7 @@ class _Running:
     async def _drive(self, server: ServerLike, ws: str, http: str, tls_ca: str | None) -> None:
         endpoints = dict(self.dialect.endpoints(ws, http))
         scenario = self.case.scenario
-        start = Start(
+        self.start = start = Start(
             case=self.case.id,
             dialect=self.case.dialect,
             ws_url=endpoints["ws"],
@@ -386,7 +391,7 @@ def conclude(running: _Running) -> CaseRun:
     )
     observations = sum(isinstance(record, evidence.Observed) for record in records)
     result = msgspec.structs.replace(result, observations=observations, lag=lag, recovery_seconds=_recovery(records))
-    return CaseRun(result=result, evidence=records, chains=chains, exchange=exchange)
+    return CaseRun(result=result, evidence=records, chains=chains, exchange=exchange, facts=facts, start=running.start)
 
 
 def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:

@@ -105,6 +105,19 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1
 
 
+class Suspect(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of mistake that explains why a case did not pass."""
+
+    bug_class: str
+    """Its letter: `bookproof.diagnosis.classes`."""
+    name: str
+    """The kind in words: "a lost message that is not noticed"."""
+    reason: str
+    """Why it is suspected, in a sentence or two."""
+    mutant: str | None = None
+    """The known bug that reproduces what the client did from the same bytes; None: the evidence itself says so."""
+
+
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one case."""
 
@@ -119,6 +132,9 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     """Why, in a sentence, where the verdict is not of a check (crashed, hung …) or as a summary."""
     diagnosis: str = ""
+    """What the client most probably does wrong, in words."""
+    suspects: tuple[Suspect, ...] = ()
+    """The kinds of mistakes that explain it, the likeliest first."""
     seconds: float = 0.0
     client: str = ""
     slow: bool = False

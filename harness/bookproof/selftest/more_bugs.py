@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import struct
 
 import msgspec
 import trio
@@ -25,6 +26,14 @@ from bookproof_exchange.dialects.api import (
 )
 from bookproof_exchange.market import Side
 from bookproof_exchange.numbers import to_text
+
+
+class BlindKeeper(Keeper):
+    """Looks at no checksum, as many clients: what else is wrong with it is then shown."""
+
+    def verified(self, checksum: int | None) -> bool:
+        return True
+
 
 # --- A, C, D: snapshots and recovery --------------------------------------------------------------------------------
 
@@ -104,6 +113,31 @@ class LateSnapshotWins(IdealClient):
             self.after(symbol)
 
 
+class SkipsFirstUpdate(Keeper):
+    """The first update after a snapshot is taken to be in it already."""
+
+    skipping = False
+
+    def replace(self, snapshot: BookSnapshot) -> None:
+        super().replace(snapshot)
+        self.skipping = True
+
+    def apply(self, update: BookUpdate) -> None:
+        if self.skipping:
+            self.skipping = False
+        else:
+            super().apply(update)
+
+
+class IgnoresEmptySnapshot(Keeper):
+    """A snapshot with an empty side is none: the book from before goes on."""
+
+    def stream_snapshot(self, snapshot: BookSnapshot) -> Need:
+        if self.claim == "live" and not (snapshot.bids and snapshot.asks):
+            return Need.NOTHING
+        return super().stream_snapshot(snapshot)
+
+
 # --- E: false alarms --------------------------------------------------------------------------------------------------
 
 
@@ -140,21 +174,43 @@ class DataWatchdog(IdealClient):
 # --- F, G, H, I: content ----------------------------------------------------------------------------------------------
 
 
-class ReversesRows(Keeper):
+class ReversesRows(BlindKeeper):
     def apply(self, update: BookUpdate) -> None:
         self.book.apply(reversed(update.changes))
 
-    def verified(self, checksum: int | None) -> bool:
-        return True
 
-
-class KeepsTooFew(Keeper):
+class KeepsTooFew(BlindKeeper):
     def cut(self) -> None:
         if self.window is not None:
             self.book.truncate(self.window - 1)
 
-    def verified(self, checksum: int | None) -> bool:
-        return True
+
+class CutsTooEarly(BlindKeeper):
+    """Cuts to the window after every row: what a later row of the same message makes room for is gone by then."""
+
+    def apply(self, update: BookUpdate) -> None:
+        for change in update.changes:
+            self.book.apply((change,))
+            self.cut()
+
+
+class ExchangesSides(BlindKeeper):
+    """The bids of a snapshot are filled from its asks."""
+
+    def replace(self, snapshot: BookSnapshot) -> None:
+        super().replace(msgspec.structs.replace(snapshot, bids=snapshot.asks))
+
+
+class SinglePrecision(BlindKeeper):
+    """Sizes are kept as binary floating point of 32 bits."""
+
+    def apply(self, update: BookUpdate) -> None:
+        self.book.apply(change._replace(size=_single(change.size)) for change in update.changes)
+
+
+def _single(size: int) -> int:
+    (rounded,) = struct.unpack("f", struct.pack("f", size))
+    return int(rounded)
 
 
 class DiesOnEmptySide(IdealClient):
@@ -167,9 +223,12 @@ class DiesOnEmptySide(IdealClient):
 
 
 class DeletesByText(IdealClient):
-    """A level is found by the text of its price: spelled otherwise it is another one."""
+    """A level is found by the text of its price: one that is spelled otherwise than usual is another one, so that its
+    deletion deletes nothing."""
 
     frame: Frame | None = None
+    usual: int | None = None
+    """How many decimals the prices of the first message have."""
 
     async def receive(self, frame: Frame) -> None:
         self.frame = frame
@@ -177,19 +236,27 @@ class DeletesByText(IdealClient):
 
     async def handle(self, decoded: Decoded) -> None:
         if isinstance(decoded, BookUpdate) and decoded.symbol in self.instruments:
-            decimals = self.instruments[decoded.symbol].price_decimals
-            kept = tuple(change for change in decoded.changes if change.size or self.spelled(change.price, decimals))
+            places = self.instruments[decoded.symbol].price_decimals
+            if self.usual is None and decoded.changes:
+                self.usual = self.decimals(decoded.changes[0].price, places)
+            kept = tuple(
+                change
+                for change in decoded.changes
+                if change.size or self.decimals(change.price, places) in (self.usual, None)
+            )
             decoded = msgspec.structs.replace(decoded, changes=kept)
         await super().handle(decoded)
 
-    def spelled(self, price: int, decimals: int) -> bool:
-        text = re.escape(to_text(price, decimals).encode())
-        return self.frame is not None and bool(re.search(rb"(?<![0-9.])" + text + rb"(?![0-9])", self.frame.payload))
-
-
-class BlindKeeper(Keeper):
-    def verified(self, checksum: int | None) -> bool:
-        return True
+    def decimals(self, price: int, places: int) -> int | None:
+        """The decimals with which the message spells a price; None: it cannot be found in it."""
+        assert self.frame is not None
+        whole, _, part = to_text(price, places).partition(".")
+        pattern = re.escape(whole) + r"(?:\.(" + re.escape(part.rstrip("0")) + r"0*))?(?![0-9])"
+        for found in re.finditer(pattern.encode(), self.frame.payload):
+            digits = (found[1] or b"").decode()
+            if digits.rstrip("0") == part.rstrip("0"):
+                return len(digits)
+        return None
 
 
 class DeletesByTextClient(DeletesByText):

@@ -4,7 +4,7 @@ caught, and by which property."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 import trio
@@ -13,6 +13,7 @@ from bookproof.drivers.api import BookShown
 from bookproof.ideal.client import IdealClient
 from bookproof.ideal.keeper import Keeper, Need
 from bookproof.selftest import more_bugs as more
+from bookproof.selftest.more_bugs import BlindKeeper
 from bookproof_exchange.dialects.api import (
     BookSnapshot,
     BookUpdate,
@@ -24,42 +25,73 @@ from bookproof_exchange.dialects.api import (
 )
 from bookproof_exchange.market import Change, Side
 
+Where = Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap", "refusal"]
+
+#: Why a mutant does not exist on a dialect that lacks what ``where`` asks for.
+_LACKS: Mapping[Where, str] = {
+    "rest": "its snapshots come in the stream",
+    "stream": "its snapshots come by REST",
+    "sequence": "its book messages have no sequence numbers",
+    "checksum": "its messages have no checksum",
+    "windowed": "its stream has no window",
+    "overlap": "its documents do not say that old events are to be ignored",
+    "refusal": "its documents do not say how a refusal is told",
+}
+
 
 class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     """One bug. ``kills``: the properties (or verdicts) by which it must be caught, in at least one case.
-    ``bug_class``: A snapshot, B gap, C start-up, D recovery, E false alarm, F deletes, G window, H packing, I numbers,
-    J liveness, K identity, L concurrency, M resources, T trades, X dishonest by design. ``where``: on which dialects it can
-    exist."""
+    ``bug_class``: the letter of its class in `bookproof.diagnosis.classes`. ``where``: on which dialects it can exist."""
 
     name: str
     bug_class: str
     title: str
+    """What it does, in one line."""
     make: Callable[..., IdealClient]
     kills: frozenset[str]
-    where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap", "refusal"] = "all"
-    not_on: frozenset[str] = frozenset()
-    """Dialects on whose wire the bug makes no difference."""
+    where: Where = "all"
+    not_on: Mapping[str, str] = {}
+    """Dialects on whose wire the bug makes no difference, and why."""
+    remembers: bool = False
+    """It carries something over from the case before, so that it has to be given one."""
 
-    def exists_on(self, dialect: Dialect) -> bool:
+    def maker(self) -> Callable[..., IdealClient]:
+        """What makes its clients, with nothing remembered."""
+        return type("Fresh", (self.make,), {"memory": {}}) if self.remembers else self.make  # type: ignore[arg-type]
+
+    @property
+    def blind(self) -> bool:
+        """Whether it looks at no checksum either: else its bug would only be seen as broken books. What a client that is
+        just blind would be caught by proves nothing about it."""
+        keeper = getattr(self.make, "keeper_type", Keeper)
+        return issubclass(keeper, BlindKeeper)
+
+    def why_not(self, dialect: Dialect) -> str | None:
+        """Why it cannot exist on a dialect; None: it can."""
         if dialect.name in self.not_on:
-            return False
+            return self.not_on[dialect.name]
         traits = dialect.traits
         match self.where:
             case "all":
-                return True
+                possible = True
             case "rest" | "stream":
-                return traits.snapshot_from == self.where
+                possible = traits.snapshot_from == self.where
             case "sequence":
-                return traits.sequence
+                possible = traits.sequence
             case "refusal":
-                return "refusal-surfaced" in dialect.rules
+                possible = "refusal-surfaced" in dialect.rules
             case "overlap":
                 # only where the venue's own words say that an old event is to be ignored
-                return "overlap-accepted" in dialect.rules
+                possible = "overlap-accepted" in dialect.rules
             case "checksum":
-                return traits.checksum
+                possible = traits.checksum
             case "windowed":
-                return traits.windowed
+                possible = traits.windowed
+        return None if possible else _LACKS[self.where]
+
+    def exists_on(self, dialect: Dialect) -> bool:
+        """Whether a client of the dialect can have the bug so that it makes a difference."""
+        return self.why_not(dialect) is None
 
 
 def _client(keeper: type[Keeper]) -> type[IdealClient]:
@@ -231,23 +263,17 @@ class AlarmsOnAbsentDelete(Keeper):
 # --- F, G, H, I: content --------------------------------------------------------------------------------------------
 
 
-class KeepsDeleted(Keeper):
+class KeepsDeleted(BlindKeeper):
     def apply(self, update: BookUpdate) -> None:
         self.book.apply(change for change in update.changes if change.size)
 
-    def verified(self, checksum: int | None) -> bool:
-        return True
 
-
-class NoTruncation(Keeper):
+class NoTruncation(BlindKeeper):
     def cut(self) -> None:
         pass
 
-    def verified(self, checksum: int | None) -> bool:
-        return True
 
-
-class OneSideOfTwo(Keeper):
+class OneSideOfTwo(BlindKeeper):
     def apply(self, update: BookUpdate) -> None:
         sides = {change.side for change in update.changes}
         if len(sides) == 2:
@@ -255,37 +281,25 @@ class OneSideOfTwo(Keeper):
         else:
             super().apply(update)
 
-    def verified(self, checksum: int | None) -> bool:
-        return True
 
-
-class FirstRowOnly(Keeper):
+class FirstRowOnly(BlindKeeper):
     def apply(self, update: BookUpdate) -> None:
         self.book.apply(update.changes[:1])
 
-    def verified(self, checksum: int | None) -> bool:
-        return True
 
-
-class LosesDigits(Keeper):
+class LosesDigits(BlindKeeper):
     def apply(self, update: BookUpdate) -> None:
         self.book.apply(
             Change(change.side, change.price, change.size // 10 * 10 if change.size > 10 else change.size)
             for change in update.changes
         )
 
-    def verified(self, checksum: int | None) -> bool:
-        return True
 
-
-class AddsSizes(Keeper):
+class AddsSizes(BlindKeeper):
     def apply(self, update: BookUpdate) -> None:
         for change in update.changes:
             old = self.book.get(change.side, change.price)
             self.book.set(change.side, change.price, old + change.size if change.size else 0)
-
-    def verified(self, checksum: int | None) -> bool:
-        return True
 
 
 # --- J: liveness ----------------------------------------------------------------------------------------------------
@@ -393,20 +407,19 @@ class LiesLive(IdealClient):
         return msgspec.structs.replace(shown, claim="live")
 
 
-_PREVIOUS: dict[tuple[str, str], BookShown] = {}
-
-
 class PreviousCase(IdealClient):
     """Answers with the book of the case before, if there was one."""
+
+    memory: ClassVar[dict[tuple[str, str], BookShown]] = {}
 
     def shown(self, symbol: str) -> BookShown:
         now = super().shown(symbol)
         key = (self.dialect.name, symbol)
-        before = _PREVIOUS.get(key)
+        before = self.memory.get(key)
         if now.claim != "live":
             return now
         if before is None or before.bids == now.bids:
-            _PREVIOUS.setdefault(key, now)
+            self.memory.setdefault(key, now)
             return now
         return msgspec.structs.replace(before, claim="live")
 
@@ -423,9 +436,10 @@ def _mutant(
     title: str,
     make: type[Keeper] | type[IdealClient],
     kills: Sequence[str],
-    where: Literal["all", "rest", "stream", "sequence", "checksum", "windowed", "overlap", "refusal"] = "all",
+    where: Where = "all",
     *,
-    not_on: Sequence[str] = (),
+    not_on: Mapping[str, str] | None = None,
+    remembers: bool = False,
 ) -> Mutant:
     client: Callable[..., IdealClient] = _client(make) if issubclass(make, Keeper) else make
     return Mutant(
@@ -435,7 +449,8 @@ def _mutant(
         make=client,
         kills=frozenset(kills),
         where=where,
-        not_on=frozenset(not_on),
+        not_on=not_on or {},
+        remembers=remembers,
     )
 
 
@@ -498,10 +513,10 @@ MUTANTS: Mapping[str, Mutant] = {
         _mutant("dies-on-malformed", "J", "a malformed message ends the client", DiesOnMalformed, ["crashed"]),
         _mutant("mixes-symbols", "K", "updates of one symbol reach another's book", MixesSymbols, ["S7", "S1"]),
         _mutant("stays-live-when-broken", "X", "says live while it recovers", StaysLiveWhenBroken, ["S4"]),
-        _mutant("does-nothing", "X", "never connects", DoesNothing, ["E1"]),
+        _mutant("does-nothing", "J", "never connects", DoesNothing, ["E1"]),
         _mutant("always-syncing", "X", "never says live", AlwaysSyncing, ["E1"]),
         _mutant("lies-live", "X", "always says live", LiesLive, ["S1", "S4"]),
-        _mutant("previous-case", "X", "answers with the book of the case before", PreviousCase, ["S1"]),
+        _mutant("previous-case", "X", "answers with the book of the case before", PreviousCase, ["S1"], remembers=True),
         _mutant("unsorted", "X", "shows the asks in the wrong order", Unsorted, ["S1"]),
         _mutant(
             "ignores-later-snapshot",
@@ -560,7 +575,9 @@ MUTANTS: Mapping[str, Mutant] = {
             "the rows of an update are applied backwards",
             more.ReversesRows,
             ["S1"],
-            not_on=["binance-spot", "mexc-v3"],
+            not_on=dict.fromkeys(
+                ("binance-spot", "mexc-v3"), "a message names no price twice: the order of its rows makes no difference"
+            ),
         ),
         _mutant("keeps-too-few", "G", "keeps a level less than it says", more.KeepsTooFew, ["S1"], "windowed"),
         _mutant("dies-on-empty-side", "H", "a side without levels ends the client", more.DiesOnEmptySide, ["crashed"]),
@@ -570,7 +587,7 @@ MUTANTS: Mapping[str, Mutant] = {
             "a level is found by the text of its price",
             more.DeletesByTextClient,
             ["S1"],
-            not_on=["kraken-v2"],
+            not_on={"kraken-v2": "its numbers are JSON numbers, which have no spelling once they are read"},
         ),
         _mutant(
             "reconnects-without-subscribing",
@@ -620,15 +637,33 @@ MUTANTS: Mapping[str, Mutant] = {
             "waits without end for an acknowledgement",
             more.WaitsForAck,
             ["E1"],
-            not_on=["binance-spot"],
+            not_on={"binance-spot": "the URL subscribes, and nothing is acknowledged"},
         ),
+        _mutant(
+            "skips-first-update",
+            "C",
+            "the first update after a snapshot is left out",
+            more.SkipsFirstUpdate,
+            ["S1", "E6", "E5", "E2", "E1"],
+        ),
+        _mutant(
+            "ignores-empty-snapshot",
+            "A",
+            "a snapshot with an empty side is ignored",
+            more.IgnoresEmptySnapshot,
+            ["S1", "S4", "E6", "E3"],
+            "stream",
+        ),
+        _mutant("cuts-too-early", "G", "cuts to the window row by row", more.CutsTooEarly, ["S1"], "windowed"),
+        _mutant("exchanges-sides", "H", "the bids of a snapshot are filled from its asks", more.ExchangesSides, ["S1"]),
+        _mutant("single-precision", "I", "sizes are 32-bit floating point", more.SinglePrecision, ["S1"]),
         _mutant(
             "first-trade-only",
             "T",
             "of the trades of a message only the first is shown",
             more.FirstTradeOnly,
             ["T1"],
-            not_on=["binance-spot"],
+            not_on={"binance-spot": "a message has one trade"},
         ),
         _mutant("trades-twice", "T", "trades are shown twice", more.TradesTwice, ["T1"]),
         _mutant("trade-sides", "T", "buys are shown as sells", more.TradeSides, ["T1"]),

@@ -91,7 +91,7 @@ def prove_mutant(mutant: Mutant, cases: Sequence[Case]) -> Kill:
             )
         return found is not None
 
-    runs = run_in_memory(cases, make=mutant.make, stop=caught)
+    runs = run_in_memory(cases, make=mutant.maker(), stop=caught)
     if runs:
         found = _catch(mutant, runs[-1].result)
         if found is not None:
