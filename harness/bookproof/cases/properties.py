@@ -46,6 +46,10 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "rest-backoff": ("E5@retry-after", "E5"),
     "rest-weight": ("E5@weight",),
     "frame-type-routing": ("E1", "S1"),
+    "frames-joined": ("E6", "E1", "S1", "E3"),
+    "frames-failed": ("await-reconnect", "E1"),
+    "answer-assembled": ("E1", "S1", "E5"),
+    "answer-incomplete": ("E1", "S1"),
 }
 
 

@@ -90,7 +90,12 @@ class Socket:
                 else:
                     continue
                 if event.fin:
-                    yield Frame(b"".join(self._parts), self._binary)
+                    data = b"".join(self._parts)
+                    if not self._binary and not _is_utf8(data):
+                        # the library leaves this to its user; RFC 6455, 8.1
+                        self._protocol.fail(1007, "invalid UTF-8")
+                        break
+                    yield Frame(data, self._binary)
             try:
                 await self._flush()
                 if self._protocol.close_expected() or self._protocol.parser_exc is not None:
@@ -127,6 +132,14 @@ class Socket:
             for event in self._protocol.events_received():
                 del event
             raise ConnectionLost("end of stream")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def fetch(connect: Connect, base: str, request: HttpRequest) -> HttpAnswer:

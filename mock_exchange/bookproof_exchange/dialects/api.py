@@ -195,6 +195,10 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: RestSnapshot | None = None
     weight: int = 0
     """What the request costs against the venue's limit."""
+    pieces: int = 1
+    """In how many writes the body is sent."""
+    chunked: bool = False
+    """In the chunked transfer coding, instead of with its length in front."""
 
 
 class Session(Protocol):
@@ -255,6 +259,8 @@ EditKind = Literal[
     "empty-update",  # the same envelope and sequence, no levels
     "null-side",  # an untouched side is spelled the other way (null, missing), where the venue does
     "renumbered-gap",  # the sequence numbers skip, the content does not
+    "overlap",  # the sequence range begins earlier than it need, with the content of then  (param value: versions)
+    "foreign-symbol",  # a message of a symbol that was not subscribed, beside the update
 ]
 
 

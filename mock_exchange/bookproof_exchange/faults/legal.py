@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from bookproof_exchange.faults import specs
 
-#: Kinds that may stand as a legal oddity besides `specs.LEGAL_EDITS`: only order and timing, as venues allow them.
+#: Kinds that may stand as a legal oddity besides `specs.LEGAL_EDITS`: only order, timing and
+#: framing, as venues and the standards below them allow, and fields that venues add without notice.
 LEGAL_KINDS: frozenset[type[specs.Spec]] = frozenset(
     {
+        specs.Fragmented,
+        specs.NewFields,
+        specs.LateTail,
+        specs.PiecedRest,
         specs.LateAck,
         specs.EarlyUpdates,
         specs.Resnapshot,

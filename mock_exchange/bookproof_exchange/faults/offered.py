@@ -14,10 +14,21 @@ def lacking(fault: specs.Fault, dialect: Dialect) -> str | None:
             return f"it has no use for the edit {fault.edit!r}"
         case specs.StraddledRest() if traits.snapshot_from == "rest" and traits.batch[1] < 2:
             return "each of its updates covers one version: a snapshot cannot fall into the middle of one"
-        case specs.StaleRest() | specs.AheadRest() | specs.StraddledRest() | specs.SlowRest() | specs.FailingRest():
+        case (
+            specs.StaleRest()
+            | specs.AheadRest()
+            | specs.StraddledRest()
+            | specs.SlowRest()
+            | specs.PiecedRest()
+            | specs.FailingRest()
+        ):
             return None if traits.snapshot_from == "rest" else "its snapshots do not come by REST"
         case specs.Resnapshot() | specs.NoSnapshot() | specs.EarlyUpdates():
             return None if traits.snapshot_from == "stream" else "its snapshots do not come in band"
+        case specs.LateTail():
+            return None if traits.snapshot_from == "stream" else "a client has no need to unsubscribe"
+        case specs.BrokenFrame(how="bad-deflate") if not traits.compression:
+            return "it negotiates no compression"
         case specs.Farewell():
             return None if traits.farewell else "it announces no end of a connection"
         case specs.LateAck() | specs.NoAck() | specs.RefuseSubscribe():

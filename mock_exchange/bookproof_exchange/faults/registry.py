@@ -23,20 +23,25 @@ _GROUPS: Mapping[type[specs.Spec], Group] = {
     specs.Swap: "message",
     specs.Delay: "message",
     specs.Edited: "edit",
+    specs.Fragmented: "message",
     specs.Custom: "message",
     specs.Resnapshot: "stream",
+    specs.NewFields: "stream",
     specs.Stall: "stream",
     specs.LateAck: "subscription",
     specs.NoAck: "subscription",
     specs.RefuseSubscribe: "subscription",
     specs.NoSnapshot: "subscription",
     specs.EarlyUpdates: "subscription",
+    specs.LateTail: "subscription",
     specs.StaleRest: "rest",
     specs.AheadRest: "rest",
     specs.StraddledRest: "rest",
     specs.SlowRest: "rest",
+    specs.PiecedRest: "rest",
     specs.FailingRest: "rest",
     specs.Close: "connection",
+    specs.BrokenFrame: "connection",
     specs.Farewell: "connection",
 }
 
@@ -59,6 +64,8 @@ EDITS: Mapping[EditKind, str] = {
     "empty-update": "An update without levels.",
     "null-side": "A side that does not change is spelled the other way (null, missing).",
     "renumbered-gap": "The sequence numbers skip, the content does not.",
+    "overlap": "The update begins ``value`` versions (1) earlier than it need, and says again what was said then.",
+    "foreign-symbol": "A message of a symbol that nobody asked for goes out beside the update.",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from bookproof_exchange.dialects.api import EditKind
+from bookproof_exchange.faults.forms import Between, Violation
 from bookproof_exchange.market.events import Shape
 
 
@@ -59,6 +60,15 @@ class Edited(OnUpdates, frozen=True, kw_only=True, tag="edit"):
     count: int = 1
 
 
+class Fragmented(OnUpdates, frozen=True, kw_only=True, tag="fragmented"):
+    """The next ``count`` updates come in ``pieces`` frames each (RFC 6455, 5.4). ``between``: a control frame after the
+    first piece, as any endpoint may send one in the middle of a message."""
+
+    count: int = 1
+    pieces: int = 3
+    between: Between = "ping"
+
+
 class Custom(OnUpdates, frozen=True, kw_only=True, tag="custom"):
     """A message fault of another package, by its ``name`` (entry points ``bookproof.faults``), with its own options."""
 
@@ -66,7 +76,7 @@ class Custom(OnUpdates, frozen=True, kw_only=True, tag="custom"):
     options: dict[str, int | str] = {}
 
 
-MessageFault = Drop | Duplicate | Swap | Delay | Edited | Custom
+MessageFault = Drop | Duplicate | Swap | Delay | Edited | Fragmented | Custom
 
 # --- stream faults ------------------------------------------------------------------------------------------------
 
@@ -77,6 +87,11 @@ class Resnapshot(Spec, frozen=True, kw_only=True, tag="resnapshot"):
     away: int = 6
     empty: bool = False
     symbol: int = 1
+
+
+class NewFields(Spec, frozen=True, kw_only=True, tag="new-fields"):
+    """From now on to the end every message and every HTTP answer that is a JSON object or a protobuf message has one more
+    field than anybody knows: replies, heartbeats, snapshots, trades, updates."""
 
 
 class Stall(Spec, frozen=True, kw_only=True, tag="stall"):
@@ -123,6 +138,14 @@ class EarlyUpdates(Spec, frozen=True, kw_only=True, tag="early-updates"):
     messages: int = 2
 
 
+class LateTail(Spec, frozen=True, kw_only=True, tag="late-tail"):
+    """``messages`` updates of a book still come after the client has sent its unsubscription, and before the reply to it:
+    they were on their way."""
+
+    messages: int = 3
+    times: int = 1
+
+
 # --- REST faults: strike the next snapshot requests -----------------------------------------------------------------
 
 
@@ -153,13 +176,27 @@ class SlowRest(Spec, frozen=True, kw_only=True, tag="slow-rest"):
     times: int = 1
 
 
+class PiecedRest(Spec, frozen=True, kw_only=True, tag="pieced-rest"):
+    """The body of the next snapshot answer trickles in, ``pieces`` writes with a pause between. ``chunked``: in the chunked
+    transfer coding (RFC 9112, 7.1), else with its length in front."""
+
+    pieces: int = 20
+    chunked: bool = False
+    times: int = 1
+
+
 class FailingRest(Spec, frozen=True, kw_only=True, tag="failing-rest"):
-    """The next ``times`` snapshot requests fail. ``status`` 0: the connection is dropped without an answer."""
+    """The next ``times`` snapshot requests fail. ``status`` 0: the connection is dropped without an answer; 301, 302, 307,
+    308: a redirection to the same address.
+
+    ``body``: ``venue``: the venue's own error; ``empty``; ``html``: an error page; ``cut``: the first half of the right
+    answer; ``short``: the right answer ends in the middle of what its length promised, and so does the connection;
+    ``text``: the right answer, called ``text/plain``."""
 
     status: int = 500
     times: int = 1
     retry_after: int | None = None
-    body: Literal["venue", "empty", "html", "cut"] = "venue"
+    body: Literal["venue", "empty", "html", "cut", "short", "text"] = "venue"
 
 
 # --- connection faults --------------------------------------------------------------------------------------------
@@ -179,6 +216,18 @@ class Close(Spec, frozen=True, kw_only=True, tag="close"):
     refuse: int | Literal["until-lift"] = 0
 
 
+class BrokenFrame(Spec, frozen=True, kw_only=True, tag="broken-frame"):
+    """On every connection a frame comes that breaks RFC 6455. A client has to fail the connection, connect again, and
+    build its books anew. But for the way in which it is sent the frame is a harmless message of an unknown type.
+
+    ``how``: ``masked`` (5.1); ``reserved-opcode``, ``reserved-bit`` (5.2); ``lone-continuation``, ``split-message``: a new
+    message before the old one has ended (5.4); ``long-control``, ``split-control`` (5.5); ``bad-close`` (5.5.1);
+    ``invalid-utf8`` (8.1); ``oversize``: a message of a terabyte begins, and the connection ends (10.4);
+    ``bad-deflate``: what was compressed cannot be unpacked (RFC 7692, 7.2.2)."""
+
+    how: Violation = "reserved-opcode"
+
+
 class Farewell(Spec, frozen=True, kw_only=True, tag="farewell"):
     """The venue announces its end (for instance ``serverShutdown``), sends ``messages`` more updates, then closes."""
 
@@ -190,18 +239,22 @@ class Farewell(Spec, frozen=True, kw_only=True, tag="farewell"):
 Fault = (
     MessageFault
     | Resnapshot
+    | NewFields
     | Stall
     | LateAck
     | NoAck
     | RefuseSubscribe
     | NoSnapshot
     | EarlyUpdates
+    | LateTail
     | StaleRest
     | AheadRest
     | StraddledRest
     | SlowRest
+    | PiecedRest
     | FailingRest
     | Close
+    | BrokenFrame
     | Farewell
 )
 
@@ -218,6 +271,7 @@ LEGAL_EDITS: frozenset[str] = frozenset(
         "null-side",
         "unknown-type",
         "unknown-field",
+        "overlap",
     }
 )
 

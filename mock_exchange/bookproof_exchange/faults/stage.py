@@ -19,6 +19,7 @@ from typing import Protocol
 import msgspec
 
 from bookproof_exchange.dialects.api import Message
+from bookproof_exchange.faults.forms import Form
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -26,10 +27,12 @@ class Delivery(msgspec.Struct, frozen=True):
 
     message: Message
     faults: tuple[int, ...] = ()
+    form: Form | None = None
+    """How it is framed; None: as one frame."""
 
     def by(self, number: int, message: Message | None = None) -> Delivery:
         """The same, touched by one more fault; ``message``: what stands in its place now."""
-        return Delivery(self.message if message is None else message, (*self.faults, number))
+        return Delivery(self.message if message is None else message, (*self.faults, number), self.form)
 
 
 #: A stage reports through this that it struck: the message concerned (as it was before), and what was done to it.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from bookproof_exchange.dialects.api import Edit, Message
 from bookproof_exchange.faults import specs
+from bookproof_exchange.faults.forms import Fragments
 from bookproof_exchange.faults.registry import FOREIGN
 from bookproof_exchange.faults.stage import Delivery, Report, Stage
 
@@ -151,6 +154,33 @@ class EditStage:
         return ()
 
 
+class FragmentStage:
+    """The next ``count`` updates come in several frames each."""
+
+    def __init__(self, number: int, fault: specs.Fragmented) -> None:
+        self.number = number
+        self.form = Fragments(fault.pieces, fault.between)
+        self.left = fault.count
+
+    @property
+    def waiting(self) -> bool:
+        return self.left > 0
+
+    @property
+    def holding(self) -> bool:
+        return False
+
+    def push(self, update: Delivery, report: Report) -> Sequence[Delivery]:
+        if not self.left or update.faults:
+            return (update,)
+        self.left -= 1
+        report(update.message, f"in {self.form.pieces} frames")
+        return (msgspec.structs.replace(update.by(self.number), form=self.form),)
+
+    def flush(self, report: Report) -> Sequence[Delivery]:
+        return ()
+
+
 def stage(number: int, fault: specs.MessageFault, editor: Editor) -> Stage:
     """The machine that carries out a message fault; ``number`` marks what it touches.
 
@@ -164,6 +194,8 @@ def stage(number: int, fault: specs.MessageFault, editor: Editor) -> Stage:
             return DelayStage(number, fault)
         case specs.Edited():
             return EditStage(number, fault, editor)
+        case specs.Fragmented():
+            return FragmentStage(number, fault)
         case specs.Custom():
             return FOREIGN.get(fault.name)(number, fault.options)
 

@@ -20,11 +20,25 @@ from bookproof_exchange.scenario.needs import unknown_terms
 from bookproof_exchange.scenario.problems import Problem
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)*")
-_MESSAGE = (specs.Drop, specs.Duplicate, specs.Swap, specs.Delay, specs.Edited, specs.Custom)
-_SUBSCRIPTION = (specs.LateAck, specs.NoAck, specs.RefuseSubscribe, specs.NoSnapshot, specs.EarlyUpdates)
-_REST = (specs.StaleRest, specs.AheadRest, specs.StraddledRest, specs.SlowRest, specs.FailingRest)
+_MESSAGE = (specs.Drop, specs.Duplicate, specs.Swap, specs.Delay, specs.Edited, specs.Fragmented, specs.Custom)
+_SUBSCRIPTION = (
+    specs.LateAck,
+    specs.NoAck,
+    specs.RefuseSubscribe,
+    specs.NoSnapshot,
+    specs.EarlyUpdates,
+    specs.LateTail,
+)
+_REST = (
+    specs.StaleRest,
+    specs.AheadRest,
+    specs.StraddledRest,
+    specs.SlowRest,
+    specs.PiecedRest,
+    specs.FailingRest,
+)
 _LOSS = (specs.Drop, specs.Swap, specs.Delay)
-_ENDS = (specs.Close, specs.Farewell)
+_ENDS = (specs.Close, specs.Farewell, specs.BrokenFrame)
 _OBSERVERS = (model.Sync, model.Read, model.Probe, model.Converge, model.Settle, model.Await)
 _CARRIERS = (model.Inject, model.Oddity)
 #: Above these a case waits for a client's own timers and belongs to the slow ones.
@@ -108,7 +122,7 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
                     standing = True
                 if isinstance(fault, specs.Stall):
                     standing, muted = True, muted or fault.scope == "socket"
-                if not synced and isinstance(fault, (specs.Close, specs.Farewell, specs.Stall, specs.Resnapshot)):
+                if not synced and isinstance(fault, (*_ENDS, specs.Stall, specs.Resnapshot)):
                     yield Problem(field=field, message=f"{specs.kind_of(fault)!r} strikes at once: put it after `sync`")
             case model.Send():
                 if step.shape.kind == "drain":
@@ -229,7 +243,7 @@ def _updates_follow(fault: specs.MessageFault, field: str, rest: Sequence[model.
 
 def _wants(fault: specs.MessageFault) -> int:
     match fault:
-        case specs.Drop() | specs.Edited():
+        case specs.Drop() | specs.Edited() | specs.Fragmented():
             return fault.count
         case specs.Duplicate():
             return 1 + fault.later
@@ -245,14 +259,14 @@ def _wants(fault: specs.MessageFault) -> int:
 def _breaks(fault: specs.Fault) -> bool:
     """Whether a client that is in sync must recover, or may."""
     match fault:
-        case specs.Drop() | specs.Swap() | specs.Delay() | specs.Close() | specs.Farewell():
+        case specs.Drop() | specs.Swap() | specs.Delay() | specs.Close() | specs.Farewell() | specs.BrokenFrame():
             return True
         case specs.Custom():
             return True
         case specs.Stall():
             return fault.lost or fault.scope == "socket"
         case specs.Edited():
-            return not is_legal(fault)
+            return not is_legal(fault) and fault.edit != "foreign-symbol"
         case _:
             return False
 

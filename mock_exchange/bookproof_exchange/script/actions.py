@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from bookproof_exchange.dialects.api import Frame, HttpAnswer, HttpRequest
+from bookproof_exchange.faults.forms import Form
 from bookproof_exchange.server.tape import Tape
 
 SendMode = Literal["burst", "each", "bytes"]
@@ -33,6 +34,14 @@ class Write(msgspec.Struct, frozen=True):
     connection: int
     frames: tuple[Frame, ...]
     mode: SendMode = "burst"
+
+
+class WriteOdd(msgspec.Struct, frozen=True):
+    """Send one message in another form than as one frame."""
+
+    connection: int
+    frame: Frame
+    form: Form
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -79,7 +88,7 @@ class Answer(msgspec.Struct, frozen=True):
     answer: HttpAnswer | None
 
 
-Action = Admit | Refuse | Write | Play | PingClient | HangUp | Mute | Answer
+Action = Admit | Refuse | Write | WriteOdd | Play | PingClient | HangUp | Mute | Answer
 
 
 class Host(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -12,9 +13,13 @@ from bookproof_exchange.faults import specs
 from bookproof_exchange.script.actions import Action, Answer
 from bookproof_exchange.script.armory import Armed, Armory
 from bookproof_exchange.script.cursor import Cursor
+from bookproof_exchange.script.drift import Drift
 from bookproof_exchange.script.gate import Gate
 from bookproof_exchange.script.ledger import Ledger
 from bookproof_exchange.script.view import AtIndex, MarketView
+
+#: A redirection to the address that was asked (RFC 9110, 15.4): who follows it is answered then.
+_REDIRECTIONS = frozenset({301, 302, 307, 308})
 
 
 class Answers:
@@ -22,7 +27,14 @@ class Answers:
     refused until then."""
 
     def __init__(
-        self, dialect: Dialect, view: MarketView, ledger: Ledger, cursor: Cursor, armory: Armory, gate: Gate
+        self,
+        dialect: Dialect,
+        view: MarketView,
+        ledger: Ledger,
+        cursor: Cursor,
+        armory: Armory,
+        gate: Gate,
+        drift: Drift,
     ) -> None:
         self._dialect = dialect
         self._view = view
@@ -30,6 +42,7 @@ class Answers:
         self._cursor = cursor
         self._armory = armory
         self._gate = gate
+        self._drift = drift
 
     def is_snapshot(self, request: HttpRequest) -> bool:
         """Whether the request is for a REST snapshot."""
@@ -56,6 +69,13 @@ class Answers:
                 yield from self._cursor.advance(slow.spec.messages, symbol=symbol)
             if answer is not None and faults:
                 self._gate.wait(request, answer, faults)
+            pieced = None if answer is None else self._armory.take(specs.PiecedRest)
+            if answer is not None and pieced is not None and isinstance(pieced.spec, specs.PiecedRest):
+                # a matter of bytes alone: what is answered is the same, so that it does not count as the fault's
+                self._armory.strike(pieced, None, symbol=symbol)
+                answer = msgspec.structs.replace(answer, pieces=pieced.spec.pieces, chunked=pieced.spec.chunked)
+        if answer is not None:
+            answer = self._drift.answer(answer)
         if answer is not None and answer.snapshot is not None:
             self._cursor.showed(answer.snapshot.symbol, answer.snapshot.index)
         self._ledger.record(
@@ -80,13 +100,16 @@ class Answers:
                 pass
         self._armory.strike(armed, None, symbol=symbol, first=index, last=index)
         if isinstance(armed.spec, specs.FailingRest):
-            return self._failure(armed.spec, right)
+            return self._failure(armed.spec, request, right)
         return self._dialect.rest(request, AtIndex(self._view, symbol, index))
 
-    def _failure(self, spec: specs.FailingRest, right: HttpAnswer) -> HttpAnswer | None:
+    def _failure(self, spec: specs.FailingRest, request: HttpRequest, right: HttpAnswer) -> HttpAnswer | None:
         if spec.status == 0:
             return None
         answer = self._dialect.limited(spec.status, spec.retry_after)
+        if spec.status in _REDIRECTIONS:
+            location = request.path + ("?" + urlencode(request.query) if request.query else "")
+            answer = msgspec.structs.replace(answer, headers=(*answer.headers, ("location", location)))
         match spec.body:
             case "venue":
                 return answer
@@ -99,3 +122,11 @@ class Answers:
             case "cut":
                 half = right.body[: len(right.body) // 2]
                 return msgspec.structs.replace(answer, body=half)
+            case "short":
+                half = right.body[: len(right.body) // 2]
+                headers = (*answer.headers, ("content-length", str(len(right.body))))
+                return msgspec.structs.replace(answer, body=half, headers=headers)
+            case "text":
+                return msgspec.structs.replace(
+                    right, status=spec.status, headers=(("content-type", "text/plain; charset=utf-8"),)
+                )

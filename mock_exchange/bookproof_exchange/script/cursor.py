@@ -139,7 +139,7 @@ class Cursor:
             # the same side each time, so that a later update meets the same level
             shape = msgspec.structs.replace(shape, side="bid")
         match spec:
-            case specs.Drop(count=count) | specs.Edited(count=count):
+            case specs.Drop(count=count) | specs.Edited(count=count) | specs.Fragmented(count=count):
                 shapes = [shape] * count
             case specs.Duplicate(later=later):
                 shapes = [shape] * (2 if later else 1)

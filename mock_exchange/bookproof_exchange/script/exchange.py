@@ -6,16 +6,26 @@ cursor moves only by `advance`, never by itself. Everything that happens becomes
 
 Its parts, one idea each: `ledger` (evidence), `cursor` (the market and the message faults), `outlet` (sending, stalls),
 `subscriptions` and `answers` (what follows from a client's frame or HTTP request), `strikes` (faults that strike at once),
-`armory` (what is armed), `hold` (what is kept back from a recovering client).
+`armory` (what is armed), `drift` (fields that are new), `hold` (what is kept back from a recovering client).
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from bookproof_exchange import evidence
-from bookproof_exchange.dialects.api import Dialect, Frame, Hangup, HttpAnswer, HttpRequest, Subscribed
+from bookproof_exchange.dialects.api import (
+    Dialect,
+    Feed,
+    Frame,
+    Hangup,
+    HttpAnswer,
+    HttpRequest,
+    Subscribed,
+    Unsubscribed,
+)
 from bookproof_exchange.evidence import Evidence
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market import Shape
@@ -25,6 +35,7 @@ from bookproof_exchange.script.answers import Answers
 from bookproof_exchange.script.armory import Armed, Armory
 from bookproof_exchange.script.connection import Connection
 from bookproof_exchange.script.cursor import Cursor
+from bookproof_exchange.script.drift import Drift
 from bookproof_exchange.script.gate import Gate
 from bookproof_exchange.script.hold import Hold
 from bookproof_exchange.script.ledger import Ledger
@@ -67,10 +78,11 @@ class Exchange:
         self._armory = Armory(self._ledger)
         self._armory.on_strike = self._struck
         self._hold = Hold()
-        self._outlet = Outlet(self._ledger, self.symbols)
+        self._drift = Drift(dialect, self.view, self._armory)
+        self._outlet = Outlet(self._ledger, self.symbols, self._drift.message)
         self._cursor = Cursor(dialect, self.view, seed, self._outlet, self._armory)
         self._gate = Gate(dialect, clock)
-        self._answers = Answers(dialect, self.view, self._ledger, self._cursor, self._armory, self._gate)
+        self._answers = Answers(dialect, self.view, self._ledger, self._cursor, self._armory, self._gate, self._drift)
         self._strikes = Strikes(self._outlet, self._cursor, self._armory)
         self._subscriptions = Subscriptions(
             dialect, self._outlet, self._cursor, self._armory, self._hold, lead=lambda: self.lead, end=self._end
@@ -169,7 +181,12 @@ class Exchange:
                 return list(self._strikes.resnapshot(armed, spec))
             case specs.Stall():
                 return list(self._strikes.stall(armed, spec))
-            case specs.Close() | specs.Farewell() if any(connection.used for connection in self.open_connections()):
+            case specs.NewFields():
+                self._drift.begin(armed)
+                return []
+            case specs.Close() | specs.Farewell() | specs.BrokenFrame() if any(
+                connection.used for connection in self.open_connections()
+            ):
                 return list(self._end(armed))
             case _:
                 return []  # waits for a subscription or a snapshot request
@@ -180,6 +197,8 @@ class Exchange:
             case specs.Close() as close:
                 self._refusing = (armed, close.refuse)
                 yield from self._strikes.close(armed, close)
+            case specs.BrokenFrame() as broken:
+                yield from self._strikes.broken_frame(armed, broken)
             case specs.Farewell() as farewell:
                 yield from self._strikes.farewell(armed, farewell)
             case _:
@@ -281,11 +300,13 @@ class Exchange:
             return []
         assert state.session is not None
         hangup = self._gate.message(connection, apart=self._apart)
+        tail: list[Action] = []
         refusing = self._armory.take(specs.RefuseSubscribe) if self._subscribes(state, frame) else None
         if refusing is not None:
             reply = state.session.refuse(frame)
             self._armory.strike(refusing, connection)
         else:
+            tail = list(self._subscriptions.tail(state, self._leaving(state, frame)))
             reply = state.session.receive(frame)
         self.record(
             lambda position, at: evidence.Received(
@@ -298,8 +319,8 @@ class Exchange:
             )
         )
         if hangup is not None:
-            return self._done(self._too_fast(state, hangup))
-        return self._done(self._subscriptions.answer(state, reply))
+            return self._done((*tail, *self._too_fast(state, hangup)))
+        return self._done((*tail, *self._subscriptions.answer(state, reply)))
 
     def ponged(self, connection: int, payload: bytes) -> Sequence[Action]:
         self._gate.ponged(connection, apart=self._apart)
@@ -367,6 +388,14 @@ class Exchange:
         trial = self.dialect.session(connection.request, self.view)
         trial.open()
         return any(isinstance(intent, Subscribed) for intent in trial.receive(frame).intents)
+
+    def _leaving(self, connection: Connection, frame: Frame) -> Sequence[Feed]:
+        """The feeds that a frame unsubscribes from, where a LateTail waits for one (asked of a copy of the session)."""
+        if not self._armory.waits(specs.LateTail):
+            return ()
+        trial = copy.deepcopy(connection.session, {id(self.view): self.view})
+        assert trial is not None
+        return [intent.feed for intent in trial.receive(frame).intents if isinstance(intent, Unsubscribed)]
 
     def _forget_barriers(self, connection: int, covers: int | None = None) -> None:
         """Pings of a connection need no answer any more: all, or those up to a position."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from bookproof_exchange import evidence
 from bookproof_exchange.dialects.api import Feed, Frame, Kind, Message
 from bookproof_exchange.faults import specs
 from bookproof_exchange.faults.messages import Delivery
-from bookproof_exchange.script.actions import Action, HangUp, Mute, SendMode, Write
+from bookproof_exchange.script.actions import Action, HangUp, Mute, SendMode, Write, WriteOdd
 from bookproof_exchange.script.connection import Connection
 from bookproof_exchange.script.ledger import Ledger
 
@@ -19,10 +19,17 @@ _DATA = frozenset({Kind.UPDATE, Kind.SNAPSHOT, Kind.TRADES, Kind.OTHER_DATA})
 class Outlet:
     """The connections of a case, and what is sent on them."""
 
-    def __init__(self, ledger: Ledger, symbols: Sequence[str]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        symbols: Sequence[str],
+        dress: Callable[[int, Message], tuple[Message, tuple[int, ...]]] | None = None,
+    ) -> None:
+        """``dress``: what every message of a connection goes through last, with the faults that touched it there."""
         self.connections: dict[int, Connection] = {}
         self._ledger = ledger
         self._symbols = symbols
+        self._dress = dress
         self._stalls: list[tuple[specs.Stall, frozenset[int]]] = []
         """Each with the connections that it concerns: a new connection is not stalled."""
 
@@ -47,8 +54,18 @@ class Outlet:
                 if not stall.lost:
                     connection.queue.append((delivery, timer))
                 continue
+            if self._dress is not None:
+                message, faults = self._dress(connection.number, delivery.message)
+                if faults:
+                    delivery = Delivery(message, (*delivery.faults, *faults), delivery.form)
             self._record(connection.number, delivery, timer)
-            frames.append(delivery.message.frame)
+            if delivery.form is None:
+                frames.append(delivery.message.frame)
+                continue
+            if frames:
+                yield Write(connection.number, tuple(frames))
+                frames = []
+            yield WriteOdd(connection.number, delivery.message.frame, delivery.form)
         if frames:
             yield Write(connection.number, tuple(frames))
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bookproof_exchange.dialects.api import Frame
+from bookproof_exchange.dialects.api import Frame, Kind, Message
 from bookproof_exchange.faults import specs
+from bookproof_exchange.faults.forms import Broken
+from bookproof_exchange.faults.messages import Delivery
 from bookproof_exchange.market import Shape
 from bookproof_exchange.script.actions import Action, HangUp
 from bookproof_exchange.script.armory import Armed, Armory
 from bookproof_exchange.script.connection import Connection
 from bookproof_exchange.script.cursor import Cursor
 from bookproof_exchange.script.outlet import Outlet
+
+#: A message of a type that no client knows, in any dialect whose control messages are JSON.
+_UNKNOWN = b'{"bookproof_unknown":1}'
 
 
 class Strikes:
@@ -54,6 +59,15 @@ class Strikes:
             action = HangUp(connection.number, spec.how, spec.code, spec.reason, half)
             yield from self._outlet.hang_up(connection, action)
         self._cursor.skip(spec.away)
+
+    def broken_frame(self, armed: Armed, spec: specs.BrokenFrame) -> Iterator[Action]:
+        """The frame stands for nothing: a client that lets it pass has lost nothing. ``oversize`` ends the connection."""
+        for connection in self._outlet.open():
+            self._armory.strike(armed, connection.number, note=spec.how)
+            message = Message(kind=Kind.OTHER_DATA, payload=_UNKNOWN)
+            yield from self._outlet.deliver(connection, [Delivery(message, (armed.number,), Broken(spec.how))])
+            if spec.how == "oversize":
+                yield from self._outlet.hang_up(connection, HangUp(connection.number, "fin"))
 
     def farewell(self, armed: Armed, spec: specs.Farewell) -> Iterator[Action]:
         leaving = self._outlet.open()

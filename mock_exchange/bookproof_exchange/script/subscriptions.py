@@ -38,6 +38,14 @@ class Subscriptions:
         self._lead = lead
         self._end = end
 
+    def tail(self, connection: Connection, leaving: Sequence[Feed]) -> Iterator[Action]:
+        """What was still on its way when the client unsubscribed from these feeds."""
+        books = [feed for feed in leaving if feed.channel == "book" and feed in connection.ready]
+        late = self._armory.take(specs.LateTail) if books else None
+        if late is not None and isinstance(late.spec, specs.LateTail):
+            self._armory.strike(late, connection.number, symbol=books[0].symbol)
+            yield from self._cursor.advance(late.spec.messages, symbol=books[0].symbol)
+
     def answer(self, connection: Connection, reply: Reply) -> Iterator[Action]:
         """Send a reply, now or, where a recovering client waits for it and the script holds it back, later."""
         fresh = [intent.feed for intent in reply.intents if isinstance(intent, Subscribed)]
@@ -69,7 +77,7 @@ class Subscriptions:
         if self._by_rest and self._lead():
             for feed in books:
                 yield from self._cursor.advance(self._lead(), symbol=feed.symbol)
-        ending = self._armory.take(specs.Close, specs.Farewell) if fresh else None
+        ending = self._armory.take(specs.Close, specs.Farewell, specs.BrokenFrame) if fresh else None
         if ending is not None:
             yield from self._end(ending)
 

@@ -11,8 +11,8 @@ from websockets.frames import Opcode
 from websockets.protocol import State
 
 from bookproof_exchange.dialects.api import Frame, HttpRequest
-from bookproof_exchange.script.actions import Action, HangUp, Host, Write
-from bookproof_exchange.server import frames
+from bookproof_exchange.script.actions import Action, HangUp, Host, Write, WriteOdd
+from bookproof_exchange.server import frames, odd
 from bookproof_exchange.server.handshake import Handshake
 from bookproof_exchange.server.outbox import SPLIT, Batch, Ending, Item, Outbox, Slice, Split
 from bookproof_exchange.server.tape import Tape
@@ -282,6 +282,11 @@ class Connection:
                 self._put(Batch(action.frames, each=True))
             case "bytes":
                 self._put(Split(action.frames))
+
+    def write_odd(self, action: WriteOdd) -> None:
+        if self._state != "open" or self._muted:
+            return
+        self._put(odd.encode(action.frame, action.form, self.outbox.window))
 
     def play(self, tape: Tape, first: int, last: int) -> None:
         """Send messages ``first``..``last`` - 1 of a tape; compressed, where the connection is."""

@@ -9,12 +9,15 @@ from urllib.parse import parse_qsl, unquote
 
 import h11
 import msgspec
+import trio
 
 from bookproof_exchange.dialects.api import HttpAnswer, HttpRequest
 from bookproof_exchange.server.wire import GONE, Wire
 
 _HEAD = 1 << 16
 _BODY = 1 << 20
+#: Seconds between two pieces of an answer that trickles in.
+_PAUSE = 0.002
 
 
 class Upgrade(msgspec.Struct, frozen=True):
@@ -55,7 +58,10 @@ async def converse(wire: Wire, ask: Ask) -> Upgrade | None:
             answer = await ask(_plain(head, body))
             if answer is None:
                 return None
-            await wire.send_all(respond(conn, answer, head.method))
+            for place, part in enumerate(respond(conn, answer, head.method)):
+                if place:
+                    await trio.sleep(_PAUSE)
+                await wire.send_all(part)
             if conn.our_state is not h11.DONE or conn.their_state is not h11.DONE:
                 return None
             conn.start_next_cycle()
@@ -136,9 +142,9 @@ def _reason(status: int) -> str:
         return ""
 
 
-def respond(conn: h11.Connection, answer: HttpAnswer, method: bytes) -> bytes:
-    """The answer as bytes. A stated content-length that is longer than the body stays: the answer is cut short and
-    the connection has to end behind it."""
+def respond(conn: h11.Connection, answer: HttpAnswer, method: bytes) -> list[bytes]:
+    """The answer as bytes, in as many writes as it wants. A stated content-length that is longer than the body stays: the
+    answer is cut short and the connection has to end behind it."""
     body = answer.body
     headers = [(name.lower(), value) for name, value in answer.headers]
     bare = method == b"HEAD" or answer.status in (204, 304)
@@ -146,16 +152,19 @@ def respond(conn: h11.Connection, answer: HttpAnswer, method: bytes) -> bytes:
     cut = stated is not None and stated.isdecimal() and int(stated) > len(body) and not bare
     if not cut:
         headers = [(name, value) for name, value in headers if name not in ("content-length", "transfer-encoding")]
-        if answer.status not in (204, 304):
+        if answer.chunked and not bare:
+            headers.append(("transfer-encoding", "chunked"))
+        elif answer.status not in (204, 304):
             headers.append(("content-length", str(len(body))))
-    parts = [
-        conn.send(h11.Response(status_code=answer.status, headers=headers, reason=_reason(answer.status).encode()))
-    ]
+    response = h11.Response(status_code=answer.status, headers=headers, reason=_reason(answer.status).encode())
+    parts = [conn.send(response) or b""]
     if body and not bare:
-        parts.append(conn.send(h11.Data(data=body)))
+        size = -(-len(body) // answer.pieces)
+        pieces = [conn.send(h11.Data(data=body[at : at + size])) or b"" for at in range(0, len(body), size)]
+        parts = [parts[0] + pieces[0], *pieces[1:]]
     if not cut:
-        parts.append(conn.send(h11.EndOfMessage()))
-    return b"".join(part for part in parts if part)
+        parts[-1] += conn.send(h11.EndOfMessage()) or b""
+    return parts
 
 
 def _raw(answer: HttpAnswer) -> bytes:

@@ -24,6 +24,7 @@ from bookproof_exchange.script.actions import (
     Play,
     Refuse,
     Write,
+    WriteOdd,
 )
 from bookproof_exchange.server import http
 from bookproof_exchange.server.connection import Connection
@@ -236,6 +237,9 @@ class Server:
                 case Write():
                     if (connection := self._find(action.connection)) is not None:
                         connection.write(action)
+                case WriteOdd():
+                    if (connection := self._find(action.connection)) is not None:
+                        connection.write_odd(action)
                 case Play():
                     if (connection := self._find(action.connection)) is not None:
                         connection.play(action.tape, action.first, action.last)

@@ -33,6 +33,10 @@ VOCABULARY = {
     "message-rate",
     "reconnect-backoff",
     "trades-complete",
+    "frames-joined",
+    "frames-failed",
+    "answer-assembled",
+    "answer-incomplete",
 }
 
 

@@ -17,7 +17,7 @@ from bookproof_exchange.market import Side
 from bookproof_exchange.script.view import MarketView
 
 OFFERED = sorted(DIALECT.traits.edits)
-BESIDE = {"empty-update", "unknown-type"}
+BESIDE = {"empty-update", "foreign-symbol", "unknown-type"}
 
 
 def stream(seed: int, count: int = 30, profile: Any = "busy") -> tuple[MarketView, list[Message]]:
@@ -43,7 +43,15 @@ def decode(message: Message) -> Any:
 
 @pytest.mark.parametrize(
     "kind",
-    ["wrong-checksum", "zero-checksum", "corrupt-level-consistent", "null-side", "set-then-delete", "delete-then-set"],
+    [
+        "wrong-checksum",
+        "zero-checksum",
+        "corrupt-level-consistent",
+        "null-side",
+        "set-then-delete",
+        "delete-then-set",
+        "overlap",
+    ],
 )
 def test_not_offered(kind: Any) -> None:
     view, messages = stream(1, 5)
@@ -59,7 +67,14 @@ def test_only_depth_updates_carry_edits(kind: Any) -> None:
     deals = published(view, connection, "BTCUSDT", 30, 1)
     assert deals
     for message in (*ack.messages, *deals):
-        assert DIALECT.edit(message, Edit(kind=kind), view) is None
+        made = DIALECT.edit(message, Edit(kind=kind), view)
+        if kind == "unknown-field":
+            # a new field may come anywhere, and is the only thing that is new
+            assert made is not None
+            assert made.payload != message.payload
+            assert decode(made) == decode(message)
+        else:
+            assert made is None
 
 
 @given(st.integers(0, 10**6), st.sampled_from(sorted(set(OFFERED) & LEGAL_EDITS)), st.sampled_from(["busy", "thin"]))

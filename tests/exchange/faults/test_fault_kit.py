@@ -33,6 +33,7 @@ def bang(message: Message, edit: Edit) -> Message:
         specs.Delay(by=1),
         specs.Delay(by=4),
         specs.Edited(edit="cut", count=2),
+        specs.Fragmented(count=2),
     ],
 )
 def test_the_built_in_faults_keep_the_laws(fault: specs.MessageFault) -> None:

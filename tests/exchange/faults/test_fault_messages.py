@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bookproof_exchange.dialects.api import Edit, Feed, Kind, Message
 from bookproof_exchange.errors import HarnessError
 from bookproof_exchange.faults import specs
+from bookproof_exchange.faults.forms import Fragments
 from bookproof_exchange.faults.messages import Delivery, Editor, MessageLine
 from bookproof_exchange.market.events import Shape
 
@@ -59,6 +60,7 @@ FAULTS = st.one_of(
     st.just(specs.Swap()),
     st.builds(specs.Delay, by=st.integers(1, 5)),
     st.builds(specs.Edited, edit=st.just("cut"), count=st.integers(1, 3)),
+    st.builds(specs.Fragmented, count=st.integers(1, 3), pieces=st.integers(2, 9)),
 )
 
 
@@ -159,7 +161,7 @@ def test_a_fault_strikes_wholly_or_is_visible_as_unfired(fault: specs.MessageFau
     made = line(fault)
     run(made, UPDATES[:length] + [update(version) for version in range(10, length + 1)])
     match fault:
-        case specs.Drop(count=wanted) | specs.Edited(count=wanted):
+        case specs.Drop(count=wanted) | specs.Edited(count=wanted) | specs.Fragmented(count=wanted):
             assert len(made.strikes) == min(wanted, length)
             fired = length >= wanted
         case specs.Duplicate():
@@ -168,6 +170,16 @@ def test_a_fault_strikes_wholly_or_is_visible_as_unfired(fault: specs.MessageFau
             fired = length >= 2
     assert made.unfired == (() if fired else (1,))
     assert made.idle == fired
+
+
+@given(st.integers(1, 4), st.integers(2, 9), streams())
+def test_fragments_are_the_same_messages_in_another_form(count: int, pieces: int, messages: list[Message]) -> None:
+    made = line(specs.Fragmented(count=count, pieces=pieces, between="pong"))
+    out = run(made, messages)
+    assert [delivery.message for delivery in out] == messages
+    odd = [delivery for delivery in out if delivery.form is not None]
+    assert odd == [delivery for delivery in out if is_touchable(delivery.message)][:count]
+    assert all(delivery.form == Fragments(pieces, "pong") and delivery.faults == (1,) for delivery in odd)
 
 
 @given(st.integers(1, 5))

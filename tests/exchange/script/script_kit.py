@@ -10,6 +10,7 @@ from bookproof_exchange import evidence
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.dialects.api import Dialect, Frame, HttpAnswer, HttpRequest, Kind, Message
 from bookproof_exchange.faults import specs
+from bookproof_exchange.faults.forms import Form
 from bookproof_exchange.scenario.model import Expect, Market, Scenario, Step, Subscribe
 from bookproof_exchange.script.actions import (
     Action,
@@ -21,6 +22,7 @@ from bookproof_exchange.script.actions import (
     Play,
     Refuse,
     Write,
+    WriteOdd,
 )
 from bookproof_exchange.script.exchange import Exchange
 
@@ -70,6 +72,7 @@ class Bench:
         self.got: dict[int, list[bytes]] = {}
         """By connection: the payloads that went out, in order."""
         self.modes: list[str] = []
+        self.forms: list[Form] = []
         self.pings: dict[int, list[bytes]] = {}
         self.answers: dict[int, HttpAnswer | None] = {}
         self.refused: dict[int, HttpAnswer] = {}
@@ -105,6 +108,11 @@ class Bench:
                     self.modes.append(mode)
                     if number not in self.muted:
                         self.got.setdefault(number, []).extend(frame.payload for frame in frames)
+                case WriteOdd(frame=frame, form=form):
+                    assert number in self.admitted, "nothing is sent before the handshake"
+                    self.forms.append(form)
+                    if number not in self.muted:
+                        self.got.setdefault(number, []).append(frame.payload)
                 case Play():
                     raise AssertionError("the exchange plays no tapes")
                 case PingClient(payload=payload):

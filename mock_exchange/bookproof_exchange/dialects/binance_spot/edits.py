@@ -13,7 +13,7 @@ import msgspec
 
 from bookproof_exchange.dialects.api import Edit, Kind, Message, View
 from bookproof_exchange.dialects.binance_spot import codec
-from bookproof_exchange.dialects.binance_spot.traits import OFFERED_EDITS
+from bookproof_exchange.dialects.binance_spot.traits import INSTRUMENTS, OFFERED_EDITS
 from bookproof_exchange.market import Change, Instrument, Side
 
 _SEARCHED = 40
@@ -55,9 +55,10 @@ def _unknown_type(message: Message, edit: Edit, view: View) -> Message | None:
 
 
 def _unknown_field(message: Message, edit: Edit, view: View) -> Message | None:
-    if message.feed is None:
+    """In the event itself, or at the end of a reply; a list and an empty object have no place for one."""
+    if not message.payload.endswith(b"}") or message.payload == b"{}":
         return None
-    end = -2 if _combined(message) else -1
+    end = -2 if _combined(message) and message.payload.endswith(b"}}") else -1
     return _with(message, message.payload[:end] + _UNKNOWN_FIELD + message.payload[end:])
 
 
@@ -94,6 +95,48 @@ def _renumbered(message: Message, edit: Edit, view: View) -> Message | None:
     by = 5 if edit.value is None else edit.value
     text = b'"U":%d,"u":%d' % (int(ids[1]) + by, int(ids[2]) + by)
     return _with(message, message.payload[: ids.start()] + text + message.payload[ids.end() :])
+
+
+def _overlap(message: Message, edit: Edit, view: View) -> Message | None:
+    """The event begins ``value`` (1) update ids earlier than it need. Quantities are absolute: what changed at those ids
+    stands in it with the quantity that it has at the event's end."""
+    ids = _IDS.search(message.payload)
+    by = 1 if edit.value is None else edit.value
+    if message.kind is not Kind.UPDATE or message.feed is None or ids is None or not 0 < by <= message.first:
+        return None
+    truth = view.truth(message.feed.symbol)
+    book = truth.book(message.last)
+    levels = {(change.side, change.price): change.size for change in message.changes}
+    for event in truth.events(message.first - by, message.first):
+        for change in event.changes:
+            levels.setdefault((change.side, change.price), book.get(change.side, change.price))
+    rows = [Change(side, price, size) for (side, price), size in levels.items()]
+    bids = sorted((row for row in rows if row.side is Side.BID), reverse=True)
+    asks = sorted(row for row in rows if row.side is Side.ASK)
+    wider = _rewritten(message, bids, asks, view)
+    if wider is None:
+        return None
+    first = b'"U":%d,' % (int(ids[1]) - by)
+    return _with(wider, wider.payload[: ids.start()] + first + wider.payload[ids.start() + len(b'"U":,' + ids[1]) :])
+
+
+def _foreign_symbol(message: Message, edit: Edit, view: View) -> Message | None:
+    """An event of a symbol that nobody asked for, which deletes what are the best prices of this one: whoever takes it for
+    his own loses them. It has the ids that the symbol's own event has, so that nothing but the symbol gives it away."""
+    if message.kind is not Kind.UPDATE or message.feed is None:
+        return None
+    symbol = message.feed.symbol
+    other = next((each.symbol for each in INSTRUMENTS if each.symbol not in view.instruments), None)
+    book = view.truth(symbol).book(message.first)
+    bids, asks = ([Change(side, price, 0) for price, _ in book.levels(side, 1)] for side in (Side.BID, Side.ASK))
+    made = _rewritten(message, bids, asks, view)
+    if other is None or made is None or not (bids or asks):
+        return None
+    payload = made.payload.replace(symbol.encode(), other.encode()).replace(
+        symbol.lower().encode() + b"@", other.lower().encode() + b"@"
+    )
+    first = message.first
+    return msgspec.structs.replace(message, kind=Kind.OTHER_DATA, payload=payload, first=first, last=first, changes=())
 
 
 def _reversed_rows(message: Message, edit: Edit, view: View) -> Message | None:
@@ -170,6 +213,8 @@ _EDITS: Mapping[str, Callable[[Message, Edit, View], Message | None]] = {
     "delete-absent": _delete_absent,
     "reversed-rows": _reversed_rows,
     "renumbered-gap": _renumbered,
+    "overlap": _overlap,
+    "foreign-symbol": _foreign_symbol,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bookproof_exchange.dialects.api import Level, Rule
+from bookproof_exchange.dialects.standards import HTTP, WEBSOCKET
 
 _STREAMS = "https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md"
 _BOOK = f"{_STREAMS}#how-to-manage-a-local-order-book-correctly"
@@ -184,4 +185,4 @@ _ALL: tuple[Rule, ...] = (
     ),
 )
 
-RULES: Mapping[str, Rule] = {rule.key: rule for rule in _ALL}
+RULES: Mapping[str, Rule] = {rule.key: rule for rule in _ALL} | dict(WEBSOCKET) | dict(HTTP)

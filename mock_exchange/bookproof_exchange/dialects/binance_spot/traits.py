@@ -79,6 +79,8 @@ OFFERED_EDITS = frozenset(
         "delete-absent",
         "reversed-rows",
         "renumbered-gap",
+        "overlap",
+        "foreign-symbol",
     }
 )
 """Not here, because the venue never does it, so that no client may be judged by it: more than eight decimals, the same

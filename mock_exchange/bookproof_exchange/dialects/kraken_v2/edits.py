@@ -15,6 +15,7 @@ import msgspec
 from bookproof_exchange.dialects.api import Edit, Feed, Kind, Message, View
 from bookproof_exchange.dialects.kraken_v2.codec import CHECKSUM_LEVELS, Codec
 from bookproof_exchange.dialects.kraken_v2.dissect import Parts, Row, dissect
+from bookproof_exchange.dialects.kraken_v2.traits import INSTRUMENTS
 from bookproof_exchange.market import Change, Side, Truth
 
 _CHECKSUM_MASK = 0xFFFF_FFFF
@@ -25,10 +26,12 @@ _FAR_TICKS = 40
 def edit_message(message: Message, edit: Edit, view: View) -> Message | None:
     """The message with the edit; None where it cannot carry it.
 
-    ``unknown-type`` yields a message of its own (kind `OTHER_DATA`, covering no versions): it is meant to be sent
-    beside the update, whose content it does not have."""
+    ``unknown-type`` and ``foreign-symbol`` yield a message of its own (kind `OTHER_DATA`, covering no versions): it is
+    meant to be sent beside the update, whose content it does not have."""
     if edit.kind == "cut":
         return _cut(message)
+    if edit.kind == "unknown-field" and message.kind not in (Kind.SNAPSHOT, Kind.UPDATE):
+        return _extended(message)
     if message.feed is None or message.feed.channel != "book":
         return None
     parts = dissect(message)
@@ -50,6 +53,8 @@ def edit_message(message: Message, edit: Edit, view: View) -> Message | None:
             return work.unknown_type()
         case "unknown-field":
             return work.unknown_field()
+        case "foreign-symbol":
+            return work.foreign_symbol()
         case "delete-absent":
             return work.delete_absent()
         case "set-then-delete":
@@ -67,6 +72,13 @@ def _cut(message: Message) -> Message | None:
     if len(message.payload) < 2:
         return None
     return msgspec.structs.replace(message, payload=message.payload[: len(message.payload) // 2])
+
+
+def _extended(message: Message) -> Message | None:
+    """Any other message, a JSON object, with one more field at its end."""
+    if not message.payload.endswith(b"}") or message.payload == b"{}":
+        return None
+    return msgspec.structs.replace(message, payload=message.payload[:-1] + b',"bookproof_unknown":"1"}')
 
 
 class _Work:
@@ -111,6 +123,22 @@ class _Work:
         row = self.parts.rows[0]
         price = row.text.partition(',"qty":')[0]
         return self._built(self._replaced(row, [Row(row.change, f'{price},"qty":null}}')]))
+
+    def foreign_symbol(self) -> Message | None:
+        """An update of a pair that nobody asked for, which deletes what are the best prices of this one: whoever takes it
+        for his own loses them."""
+        other = next((each.symbol for each in INSTRUMENTS if each.symbol not in self.view.instruments), None)
+        rows = {
+            side: [self._row(side, price, 0) for price, _ in self.truth.levels(self.message.first, side, 1)]
+            for side in Side
+        }
+        if other is None or not any(rows.values()):
+            return None
+        parts = self.parts.with_side(Side.BID, rows[Side.BID]).with_side(Side.ASK, rows[Side.ASK])
+        head = parts.head.replace(json.dumps(self.feed.symbol), json.dumps(other))
+        payload = msgspec.structs.replace(parts, head=head).payload()
+        first = self.message.first
+        return Message(kind=Kind.OTHER_DATA, payload=payload, feed=self.feed, first=first, last=first)
 
     # --- legal --------------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ EDITS = frozenset(
         "wrong-type",
         "unknown-type",
         "unknown-field",
+        "foreign-symbol",
         "delete-absent",
         "set-then-delete",
         "delete-then-set",

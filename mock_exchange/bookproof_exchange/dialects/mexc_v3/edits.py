@@ -17,6 +17,7 @@ import msgspec
 
 from bookproof_exchange.dialects.api import Edit, Kind, Message, View
 from bookproof_exchange.dialects.mexc_v3 import codec, wire
+from bookproof_exchange.dialects.mexc_v3.traits import INSTRUMENTS
 from bookproof_exchange.dialects.mexc_v3.wire import Field, Wire
 from bookproof_exchange.market import Change, Instrument, Side
 from bookproof_exchange.numbers import from_text, to_text
@@ -95,6 +96,8 @@ def _row(field: Field) -> _Row:
 def apply(message: Message, edit: Edit, view: View) -> Message | None:
     """The message with the edit; None where it cannot carry it."""
     make = _EDITS.get(edit.kind)
+    if edit.kind == "unknown-field" and message.kind is not Kind.UPDATE:
+        return _extended(message)
     if make is None or message.kind is not Kind.UPDATE or message.feed is None or message.first >= message.last:
         return None
     try:
@@ -102,6 +105,16 @@ def apply(message: Message, edit: Edit, view: View) -> Message | None:
     except (wire.WireError, StopIteration):
         return None  # another edit has made it unreadable already
     return make(depth, edit, view)
+
+
+def _extended(message: Message) -> Message | None:
+    """Any other message with one more field: a wrapper at its end, a reply in its object; a bare line has no place."""
+    payload = message.payload
+    if message.binary:
+        return msgspec.structs.replace(message, payload=payload + wire.text(NEW_FIELD, "new"))
+    if not payload.endswith(b"}") or payload == b"{}":
+        return None
+    return msgspec.structs.replace(message, payload=payload[:-1] + b',"bookproof_unknown":1}')
 
 
 def _corrupt_level(depth: _Depth, edit: Edit, view: View) -> Message | None:
@@ -229,6 +242,27 @@ def _empty_update(depth: _Depth, edit: Edit, view: View) -> Message | None:
     return msgspec.structs.replace(depth.message, payload=payload, first=first, last=first, changes=())
 
 
+def _foreign_symbol(depth: _Depth, edit: Edit, view: View) -> Message | None:
+    """A message of a symbol that nobody asked for, which deletes what are the best prices of this one: whoever takes it
+    for his own loses them. It has the versions of the symbol's own message, so that nothing but the symbol gives it away.
+    Beside the update."""
+    instrument, message = depth.instrument, depth.message
+    other = next((each.symbol for each in INSTRUMENTS if each.symbol not in view.instruments), None)
+    book = view.truth(instrument.symbol).book(message.first)
+    best = [(side, price) for side in (Side.ASK, Side.BID) for price, _ in book.levels(side, 1)]
+    if other is None or not best:
+        return None
+    depth.rows = [_Row(side, codec.price_text(price, instrument), "0") for side, price in best]
+    depth.wrapper = [
+        Field(field.number, field.wire, field.value.replace(instrument.symbol.encode(), other.encode()))
+        if field.number in (_CHANNEL, _SYMBOL) and isinstance(field.value, bytes)
+        else field
+        for field in depth.wrapper
+    ]
+    first = message.first
+    return msgspec.structs.replace(depth.rebuilt(), kind=Kind.OTHER_DATA, first=first, last=first, changes=())
+
+
 def _renumbered_gap(depth: _Depth, edit: Edit, view: View) -> Message | None:
     """Both versions are ``value`` too high; the content is right."""
     by = edit.value if edit.value is not None else RENUMBER_BY
@@ -255,4 +289,5 @@ _EDITS: dict[str, Callable[[_Depth, Edit, View], Message | None]] = {
     "reversed-rows": _reversed_rows,
     "empty-update": _empty_update,
     "renumbered-gap": _renumbered_gap,
+    "foreign-symbol": _foreign_symbol,
 }

@@ -91,6 +91,7 @@ TRAITS = Traits(
             "reversed-rows",
             "empty-update",
             "renumbered-gap",
+            "foreign-symbol",
         }
     ),
     farewell=False,
