@@ -13,7 +13,7 @@ from bookproof.report.text import clean
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.errors import UsageError
 from bookproof_exchange.scenario.applicable import applicable
-from bookproof_exchange.scenario.lint import lint
+from bookproof_exchange.scenario.detect import check as problems_of
 from bookproof_exchange.scenario.load import SUFFIX, load_with_places
 from bookproof_exchange.scenario.problems import Problem, ScenarioError
 
@@ -28,6 +28,8 @@ def scenario() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for editors.")
 def check(files: tuple[str, ...], as_json: bool) -> int:
     """Say what is wrong with scenario files, or all below a folder, with line and column.
+
+    Each is also played for the ideal client of every dialect: what not even that one can notice is not asked of others.
 
     Exit 4 if anything is an error; a warning alone is none.
     """
@@ -71,7 +73,7 @@ def _check(path: str) -> tuple[list[Problem], list[str]]:
     dialects = list(DIALECTS)
     problems = [
         msgspec.structs.replace(problem, where=loaded.where(problem.field))
-        for problem in lint(loaded.scenario, dialects)
+        for problem in problems_of(loaded.scenario, dialects)
     ]
     return problems, [dialect.name for dialect in dialects if applicable(loaded.scenario, dialect) is None]
 

@@ -1,7 +1,8 @@
 """Finds scenarios that are impossible, unfair or pointless, and says why.
 
 Unfair above all: a scenario that demands of a client what nobody could know. A lost update on a feed with neither
-sequence nor checksum leaves the very bytes that a run without a fault would have sent.
+sequence nor checksum leaves the very bytes that a run without a fault would have sent. Here that is seen from the text
+alone, as far as it can be; `scenario.detect` plays the script and knows.
 """
 
 from __future__ import annotations
@@ -330,8 +331,6 @@ def _secret(fault: specs.Fault, traits: Traits, depth: int | str | None) -> str 
                 return f"it has no sequence, and the checksum covers the best {_CHECKED_RANKS} levels only"
         case specs.Edited(edit="corrupt-level") if not traits.checksum:
             return "the number is well-formed and it has no checksum"
-        case specs.Edited(edit="corrupt-level-consistent"):
-            return "the number is well-formed and the checksum agrees with it"
         case _:
             pass
     return None

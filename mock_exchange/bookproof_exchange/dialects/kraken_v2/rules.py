@@ -60,7 +60,8 @@ RULES: Mapping[str, Rule] = (
             ),
             _rule(
                 "checksum-verify",
-                "SHOULD",  # "Checksum verification is optional", says the guide; a wrong book shown as live is wrong all the same
+                # "Checksum verification is optional", says the guide; a wrong book shown as live is wrong all the same
+                "SHOULD",
                 "Compute the CRC-32 of the ten best levels a side after every message, snapshots included, and take a book "
                 "whose checksum differs (0 and values above 2**31 are checksums like others) as invalid at once.",
                 _GUIDE,
