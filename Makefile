@@ -1,4 +1,4 @@
-.PHONY: help demo test lint bench selftest clean
+.PHONY: help demo test lint bench selftest real-bugs clean
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := .venv-demo
@@ -10,6 +10,7 @@ help:
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     the benchmarks"
 	@echo "make selftest  ideal clients pass, mutants are caught"
+	@echo "make real-bugs releases of real clients with a bug fail, the mended ones pass (needs the network once)"
 
 $(BIN)/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -41,5 +42,9 @@ bench: $(BIN)/.installed
 selftest: $(BIN)/.installed
 	$(BIN)/bookproof selftest
 
+# BUGS: parts of the names of those wanted, as in `make real-bugs BUGS="ccxt cryptofeed"`
+real-bugs: $(BIN)/.installed
+	$(BIN)/python examples/real_bugs/run.py $(BUGS)
+
 clean:
-	rm -rf .venv $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis bookproof-report
+	rm -rf .venv $(DEMO) .real-bugs .pytest_cache .mypy_cache .ruff_cache .hypothesis bookproof-report
