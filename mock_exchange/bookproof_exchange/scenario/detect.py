@@ -139,13 +139,14 @@ def impossible(scenario: model.Scenario, dialect: Dialect, *, seeds: int = SEEDS
     must be one that `lint` has nothing against and that the dialect can express."""
     found: list[Problem] = []
     for seed in range(scenario.seed, scenario.seed + seeds):
-        for problem in _unfair(scenario, dialect, played(scenario, dialect, seed)):
+        for problem in unfair(scenario, dialect, played(scenario, dialect, seed)):
             if not any(problem.field == known.field for known in found):
                 found.append(problem)
     return found
 
 
-def _unfair(scenario: model.Scenario, dialect: Dialect, run: Played) -> Iterable[Problem]:
+def unfair(scenario: model.Scenario, dialect: Dialect, run: Played) -> Iterable[Problem]:
+    """What one run shows to be too much to ask."""
     silent = [told for told in run.faults if told.struck is not None and told.told is None and _is_damage(told.fault)]
     blamed: set[int] = set()
     for failure in run.failed:

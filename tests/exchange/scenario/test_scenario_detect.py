@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bookproof_exchange.data import folder
 from bookproof_exchange.dialects import DIALECTS
-from bookproof_exchange.scenario.applicable import applicable
 from bookproof_exchange.scenario.detect import Played, check, impossible, played
 from bookproof_exchange.scenario.lint import lint
-from bookproof_exchange.scenario.load import catalogue, loads
+from bookproof_exchange.scenario.load import loads
 from bookproof_exchange.scenario.model import Scenario
 
 HEAD = """
@@ -180,15 +178,3 @@ def test_a_check_plays_what_the_text_does_not_show() -> None:
     assert [problem.field for problem in check(scenario(steps), list(DIALECTS))] == ["script[4]"] * len(
         DIALECTS.names()
     )
-
-
-def test_the_catalogue_asks_nothing_impossible() -> None:
-    problems = [
-        f"{loaded.scenario.id}: {problem}"
-        for loaded in catalogue(folder("scenarios"))
-        if "soak" not in loaded.scenario.tags
-        for dialect in DIALECTS
-        if applicable(loaded.scenario, dialect) is None
-        for problem in impossible(loaded.scenario, dialect, seeds=1)
-    ]
-    assert problems == []
