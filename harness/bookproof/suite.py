@@ -35,6 +35,7 @@ __all__ = ["PRECEDENCE", "Emit", "Keep", "Suite", "exit_status", "run_alone", "r
 
 Emit = Callable[[ResultEvent], None]
 Keep = Callable[[Case, CaseRun], None]
+Explain = Callable[[CaseRun], CaseResult]
 
 #: Of the exit statuses that apply, the first of these is the run's.
 PRECEDENCE = (130, 5, 4, 3, 1, 2, 0)
@@ -62,10 +63,17 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def run_suite(
-    suite: Suite, factory: DriverFactory, venue: Venue, emit: Emit, *, keep: Keep = lambda case, run: None
+    suite: Suite,
+    factory: DriverFactory,
+    venue: Venue,
+    emit: Emit,
+    *,
+    keep: Keep = lambda case, run: None,
+    explain: Explain | None = None,
 ) -> int:
     """Run all; returns the exit status. Every reporter hears of everything through ``emit``; ``keep`` gets the evidence
-    and may complete the result before it is reported.
+    and may complete the result before it is reported. ``explain`` diagnoses a case that did not pass, in a thread of its
+    own, so that the clients beside it are not kept waiting.
 
     Cancelled (Ctrl-C): what was measured so far is reported before the cancellation goes on. A failure of the harness
     outside any case is reported, with exit status 5, before it goes on."""
@@ -81,7 +89,7 @@ async def run_suite(
             version=__version__,
         )
     )
-    work = _Work(suite, factory, venue, emit, keep)
+    work = _Work(suite, factory, venue, emit, keep, explain)
     interrupted = False
     try:
         await work.all()
@@ -112,7 +120,15 @@ async def run_suite(
 class _Work:
     """The cases of one suite, on their way."""
 
-    def __init__(self, suite: Suite, factory: DriverFactory, venue: Venue, emit: Emit, keep: Keep) -> None:
+    def __init__(
+        self,
+        suite: Suite,
+        factory: DriverFactory,
+        venue: Venue,
+        emit: Emit,
+        keep: Keep,
+        explain: Explain | None,
+    ) -> None:
         self.results: list[CaseResult] = []
         self.troubles: list[Trouble] = []
         self._suite = suite
@@ -120,6 +136,7 @@ class _Work:
         self._venue = venue
         self._emit = emit
         self._keep = keep
+        self._explain = explain
         self._waiting = deque(sorted(suite.cases, key=_order))
         self._turns = Turns()
         self._came_back = 0
@@ -165,6 +182,8 @@ class _Work:
                         await driver.close()
                         driver = None
                     driver, run = await self._second(case, run)
+                if self._explain is not None and run.result.verdict.rank > Verdict.INFO.rank:
+                    run.result = await trio.to_thread.run_sync(self._explain, run)
                 self._finish(case, run)
         finally:
             if driver is not None:

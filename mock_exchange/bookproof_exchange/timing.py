@@ -38,6 +38,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     poll_most: float = 0.1
     #: Between two updates that keep the stream flowing while a client recovers or starts up.
     trickle: float = 0.05
+    #: So many updates flow quickly while a client starts up or recovers; after that they come one by one.
+    most_trickle: int = 400
     #: A request of the client that a script step waits for.
     request: float = 15.0
     #: The whole case, a net below every other limit.
@@ -48,7 +50,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
     def scaled(self, factor: float) -> Timing:
         """The same limits, ``factor`` times as long. Intervals (`poll`, `trickle`) stay as they are."""
-        keep = {"poll", "poll_most", "trickle"}
+        keep = {"poll", "poll_most", "trickle", "most_trickle"}
         return Timing(
             **{name: value if name in keep else value * factor for name, value in msgspec.structs.asdict(self).items()}
         )

@@ -18,6 +18,7 @@ from bookproof.cases.plan import Case, select
 from bookproof.cli.interrupt import run_interruptible
 from bookproof.cli.options import all_cases, dialects_named, every_id
 from bookproof.cli.output import standard_output
+from bookproof.diagnosis.library import explained
 from bookproof.drivers.subprocess import subprocess_factory
 from bookproof.known import Known, apply_known, load_known
 from bookproof.known_update import update
@@ -98,7 +99,8 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
     with _certificates(options.tls, folder) as files:
         venue = LoopbackVenue(tls=files)
         status = run_interruptible(
-            lambda: run_suite(suite, factory, venue, everyone, keep=keep), saying="interrupted, ending the clients"
+            lambda: run_suite(suite, factory, venue, everyone, keep=keep, explain=explained),
+            saying="interrupted, ending the clients",
         )
     finished = collected.finished
     if finished is not None and options.update_known_failures:

@@ -30,6 +30,8 @@ MOST_REPLAYED = 1_500
 MOST_NAMED = 3
 #: By so many messages of the stream the first answer of REST and later ones may be late; tried one after the other.
 _LATE = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (3, 3), (5, 5))
+#: So many records are replayed for one case, over all the bugs: after that no other order is tried.
+_BUDGET = 25_000
 #: So many wrong books a symbol have to be explained.
 _MOST_WRONG = 8
 #: What was sent so many seconds before the client was last seen, it has had the time to show.
@@ -185,12 +187,13 @@ class _Comparison:
         known = tuple(bugs)
         found: dict[str, _Close] = {}
         wrong = self._wrong()
-        for late in _LATE if self._delivery.asks_by_rest else _LATE[:1]:
+        affordable = max(1, _BUDGET // (len(self._delivery) * max(1, len(known))))
+        for late in _LATE[:affordable] if self._delivery.asks_by_rest else _LATE[:1]:
             for close in self._compared(mine, wrong, known, late):
                 before = found.get(close.bug.name)
                 if before is None or close.better_than(before):
                     found[close.bug.name] = close
-            if any(close.certain and not close.distance for close in found.values()):
+            if any(close.certain for close in found.values()) or not (wrong or found):
                 break
 
         def order(each: _Close) -> tuple[int, int, int]:

@@ -65,10 +65,12 @@ class Run:
 
         import msgspec
 
+        from bookproof.diagnosis.library import explained
         from bookproof.known import apply_known
         from bookproof.report import failures, transcript
 
         run = self.client.run(case)
+        run.result = explained(run)
         today = datetime.datetime.now(tz=datetime.UTC).date()
         result = apply_known([run.result], self.known, all_cases=(), today=today, strict=self.settings.strict).results[
             0

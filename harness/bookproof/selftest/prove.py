@@ -23,8 +23,9 @@ from bookproof.venues import MemoryVenue
 from bookproof_exchange.seeds import derive
 from bookproof_exchange.timing import Timing
 
-#: Limits for virtual time: generous where a client's own timers count, they cost nothing.
-TIMING = Timing()
+#: Limits for virtual time. The seconds cost nothing; looking and sending does, so both are done less often while nothing
+#: comes of it.
+TIMING = Timing(poll=0.05, poll_most=0.5, most_trickle=60)
 
 
 class Kill(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +83,7 @@ def prove_mutant(mutant: Mutant, cases: Sequence[Case]) -> Kill:
     seen: list[str] = []
 
     def caught(run: CaseRun) -> bool:
-        found = _catch(mutant, run.result)
+        found = caught_by(mutant, run.result)
         if found is None and run.result.verdict.rank >= Verdict.INCONCLUSIVE.rank:
             seen.extend(
                 f"{run.result.id} {check.id} {check.anomaly}"
@@ -93,7 +94,7 @@ def prove_mutant(mutant: Mutant, cases: Sequence[Case]) -> Kill:
 
     runs = run_in_memory(cases, make=mutant.maker(), stop=caught)
     if runs:
-        found = _catch(mutant, runs[-1].result)
+        found = caught_by(mutant, runs[-1].result)
         if found is not None:
             return Kill(
                 mutant=mutant.name,
@@ -107,7 +108,8 @@ def prove_mutant(mutant: Mutant, cases: Sequence[Case]) -> Kill:
     return Kill(mutant=mutant.name, dialect=dialect, cases_run=len(runs), others=tuple(seen[:8]))
 
 
-def _catch(mutant: Mutant, result: CaseResult) -> tuple[str, str | None] | None:
+def caught_by(mutant: Mutant, result: CaseResult) -> tuple[str, str | None] | None:
+    """The check, or the verdict, that names the mutant's bug, with the anomaly; None: nothing in the case does."""
     if str(result.verdict) in mutant.kills:
         return str(result.verdict), None
     for check in result.checks:

@@ -120,7 +120,7 @@ class ReadsSlowly(IdealClient):
     """Takes its time for every message, and reads no other meanwhile."""
 
     async def receive(self, frame: Frame) -> None:
-        await trio.sleep(0.002)
+        await trio.sleep(0.001)
         await super().receive(frame)
 
 

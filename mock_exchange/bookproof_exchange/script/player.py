@@ -76,9 +76,6 @@ class Pause(msgspec.Struct, frozen=True):
 Wait = Perform | Until | ReadNow | Shows | Pause
 Play = Generator[Wait, bool, bool]
 
-#: How many updates flow quickly while a client starts up or recovers; after that they come one by one.
-MOST_TRICKLE = 400
-
 
 def play(exchange: Exchange, timing: Timing) -> Play:
     """The whole script. Returns True if every step came to its end, False where one was given up."""
@@ -235,7 +232,7 @@ def _follow(exchange: Exchange, timing: Timing, limit: float) -> Play:
             # whoever begins anew is given as many updates again: some fill a buffer before they ask for a snapshot
             turn, patience, flow, flowed = False, timing.trickle * 20, 1, 0
             continue
-        if flowed < MOST_TRICKLE:
+        if flowed < timing.most_trickle:
             yield from _perform(exchange.advance(flow))
             flowed += flow
             flow = min(flow * 2, 16)
