@@ -76,6 +76,15 @@ MADE_FOR = {
     "first-trade-only": ("trades/plain",),
     "trades-twice": ("trades/plain",),
     "trade-sides": ("trades/plain",),
+    "takes-frames-for-messages": ("wire/fragmented",),
+    "dies-on-bad-frame": ("wire/masked",),
+    "dies-on-bad-text": ("wire/invalid-utf8",),
+    "reads-once": ("rest/trickled",),
+    "needs-length": ("rest/chunked",),
+    "gives-up-on-error": ("rest/redirect",),
+    "strict-schema": ("schema/new-fields-later",),
+    "takes-any-symbol": ("identity/foreign-symbol",),
+    "bounded-queue": ("oddity/burst",),
 }
 
 PAIRS = [
