@@ -14,7 +14,6 @@ from bookproof.ideal.client import IdealClient
 from bookproof.ideal.keeper import Keeper, Need
 from bookproof.selftest import more_bugs as more
 from bookproof.selftest import wire_bugs as wire
-from bookproof.selftest import wire_bugs as wire
 from bookproof.selftest.more_bugs import BlindKeeper
 from bookproof_exchange.dialects.api import (
     BookSnapshot,
@@ -664,39 +663,6 @@ MUTANTS: Mapping[str, Mutant] = {
             more.SinglePrecision,
             ["S1"],
             not_on={"binance-spot": "the sizes of its instruments have too few digits for 32 bits to lose one"},
-        ),
-        _mutant(
-            "takes-frames-for-messages",
-            "H",
-            "every frame is taken for a message",
-            wire.TakesFramesForMessages,
-            ["E6", "E1", "E3"],
-        ),
-        _mutant("dies-on-bad-frame", "J", "a frame against the RFC ends the reader", wire.DiesOnBadFrame, ["crashed"]),
-        _mutant("dies-on-bad-text", "J", "a text that is not UTF-8 ends the reader", wire.DiesOnBadText, ["crashed"]),
-        _mutant(
-            "reads-once", "J", "the first piece of an answer is taken for all of it", wire.ReadsOnce, ["E1"], "rest"
-        ),
-        _mutant("needs-length", "J", "an answer in chunks is taken for none", wire.NeedsLength, ["E1"], "rest"),
-        _mutant(
-            "gives-up-on-error",
-            "D",
-            "a snapshot request that fails is not made again",
-            wire.GivesUpOnErrorClient,
-            ["E1"],
-            "rest",
-        ),
-        _mutant(
-            "strict-schema",
-            "E",
-            "a message with a new field is thrown away",
-            wire.StrictSchema,
-            ["E6", "E1", "E3"],
-            not_on={"mexc-v3": "a protobuf message has fields by number, and those that nobody knows are skipped"},
-        ),
-        _mutant("takes-any-symbol", "K", "whatever comes is about the own symbol", wire.TakesAnySymbol, ["S1"]),
-        _mutant(
-            "bounded-queue", "M", "a queue that is full loses messages", wire.BoundedQueue, ["E3", "E6", "S1", "E1"]
         ),
         _mutant(
             "takes-frames-for-messages",
