@@ -58,8 +58,12 @@ class Book:
 
     def add(self, side: Side, price: int, size: int) -> int:
         """Make a level larger by ``size`` (smaller where negative). Returns the old size."""
-        old = self._sizes[side].get(price, 0)
-        self.set(side, price, old + size)
+        sizes = self._sizes[side]
+        old = sizes.get(price, 0)
+        if old and old + size and self._whole is None and self._tops is None:
+            sizes[price] = old + size
+        else:
+            self.set(side, price, old + size)
         return old
 
     def resize(self, side: Side, price: int, size: int) -> None:

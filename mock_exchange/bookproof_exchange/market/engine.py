@@ -92,7 +92,7 @@ class MatchingEngine:
         if not queue:
             del self._queues[side][price]
         del self._homes[order]
-        self._orders.append(_new(OrderChange, (_DELETE, order, side, price, size)))
+        self._orders.append(OrderChange(_DELETE, order, side, price, size))
         self._add_to_level(side, price, -size)
 
     def replace(self, order: int, price: int, size: int) -> int | None:
@@ -106,48 +106,37 @@ class MatchingEngine:
         if price == old_price and size <= old_size:
             if size < old_size:
                 queue[order] = size
-                self._orders.append(_new(OrderChange, (_MODIFY, order, side, price, size)))
+                self._orders.append(OrderChange(_MODIFY, order, side, price, size))
                 self._add_to_level(side, price, size - old_size)
             return order
         self.cancel(order)
         return self.limit(side, price, size)
 
-    def resize(self, side: Side, price: int, total: int) -> tuple[OrderChange, ...]:
+    def resize(self, side: Side, price: int, total: int) -> OrderChange | None:
         """Make an existing level ``total`` (positive) by its youngest order alone, as one whole event without trades:
-        the same as `replace` and `finish`, the short way. Returns the changes; none where that order cannot do it (the
-        older ones are larger) or nothing changes. No event may be under way."""
+        the short way. The order keeps its place also where it becomes larger, as nobody is behind it. None, and nothing
+        happened, where that order cannot do it (the older ones are larger) or nothing changes. No event may be under
+        way."""
         queue = self._queues[side][price]
-        number, size = queue.popitem()
-        new = total - sum(queue.values()) if queue else total
-        if 0 < new < size:
-            queue[number] = new
-            self.book.resize(side, price, total)
-            return (_new(OrderChange, (_MODIFY, number, side, price, new)),)
-        if new <= size:
-            queue[number] = size
-            return ()
-        fresh = self._next_order
-        self._next_order = fresh + 1
-        queue[fresh] = new
-        homes = self._homes
-        homes[fresh] = homes.pop(number)
+        number = next(reversed(queue))
+        size = queue[number]
+        new = total if len(queue) == 1 else total + size - sum(queue.values())
+        if new <= 0 or new == size:
+            return None
+        queue[number] = new
         self.book.resize(side, price, total)
-        return (
-            _new(OrderChange, (_DELETE, number, side, price, size)),
-            _new(OrderChange, (_ADD, fresh, side, price, new)),
-        )
+        return OrderChange(_MODIFY, number, side, price, new)
 
     def finish(self) -> Outcome:
         """End the event under way: what happened since the last call."""
-        before = self._before
         get = self.book.get
         changes = []
-        for (side, price), old in before.items():
+        for (side, price), old in self._before.items():
             new = get(side, price)
             if new != old:
                 changes.append(_new(Change, (side, price, new)))
-        outcome = Outcome(tuple(changes), tuple(self._trades), tuple(self._orders))
-        before.clear()
+        outcome = _new(Outcome, (tuple(changes), tuple(self._trades), tuple(self._orders)))
+        self._before.clear()
         self._trades.clear()
         self._orders.clear()
         return outcome
@@ -174,12 +163,14 @@ class MatchingEngine:
         else:
             queue[number] = size
         self._homes[number] = (side, price)
-        self._orders.append(_new(OrderChange, (_ADD, number, side, price, size)))
+        self._orders.append(OrderChange(_ADD, number, side, price, size))
         self._add_to_level(side, price, size)
 
     def _add_to_level(self, side: Side, price: int, size: int) -> None:
         old = self.book.add(side, price, size)
-        self._before.setdefault((side, price), old)
+        home = (side, price)
+        if home not in self._before:
+            self._before[home] = old
 
     def _match(self, taker: Side, size: int, limit: int | None) -> int:
         """Fill ``size`` from the other side's queues, best price first, down to ``limit``. Returns what is left."""
@@ -201,10 +192,10 @@ class MatchingEngine:
                 if fill == resting:
                     del queue[order]
                     del self._homes[order]
-                    self._orders.append(_new(OrderChange, (_DELETE, order, side, price, resting)))
+                    self._orders.append(OrderChange(_DELETE, order, side, price, resting))
                 else:
                     queue[order] = resting - fill
-                    self._orders.append(_new(OrderChange, (_MODIFY, order, side, price, resting - fill)))
+                    self._orders.append(OrderChange(_MODIFY, order, side, price, resting - fill))
                 if not size:
                     break
             if not queue:

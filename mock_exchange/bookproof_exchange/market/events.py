@@ -42,7 +42,7 @@ class OrderChangeKind(enum.IntEnum):
     DELETE = 2
 
 
-class OrderChange(NamedTuple):
+class OrderChange(msgspec.Struct, frozen=True, gc=False):
     """One order's change at level-3 granularity. ``size`` is what remains (for DELETE: what was last there)."""
 
     kind: OrderChangeKind

@@ -101,43 +101,45 @@ class RollingFingerprint:
     def _extend_top(self, events: Iterable[Event], depth: int) -> None:
         append = self.history.append
         total = self.history[-1]
-        both = self._hashes
+        bids, asks = self._hashes
         all_keys = self._keys
-        bounds = [keys[-depth] if len(keys) >= depth else WORST_KEY for keys in all_keys]
+        bid_bound, ask_bound = (keys[-depth] if len(keys) >= depth else WORST_KEY for keys in all_keys)
         for event in events:
             for side, price, size in event.changes:
-                hashes = both[side]
                 if side:
+                    key, hashes, bound = -price, asks, ask_bound
                     x = price * ASK_FACTOR + size
-                    key = -price
                 else:
+                    key, hashes, bound = price, bids, bid_bound
                     x = price * BID_FACTOR + size
-                    key = price
+                old = hashes.get(key)
                 if size:
-                    new = hash(x * x * x)
-                    if key in hashes:
-                        if key >= bounds[side]:
-                            total += new - hashes[key]
-                        hashes[key] = new
+                    hashes[key] = new = hash(x * x * x)
+                    if old is not None:
+                        if key >= bound:
+                            total += new - old
                         continue
-                    hashes[key] = new
                     keys = all_keys[side]
                     insort(keys, key)
-                    if key > bounds[side]:
-                        total += new
-                        if len(keys) > depth:  # the one that was last falls out
-                            total -= hashes[keys[-depth - 1]]
-                        if len(keys) >= depth:
-                            bounds[side] = keys[-depth]
-                elif key in hashes:
-                    old = hashes.pop(key)
+                    if key < bound:
+                        continue
+                    total += new
+                    if len(keys) > depth:  # the one that was last falls out
+                        total -= hashes[keys[-depth - 1]]
+                elif old is not None:
+                    del hashes[key]
                     keys = all_keys[side]
                     del keys[bisect_left(keys, key)]
-                    if key >= bounds[side]:
-                        total -= old
-                        if len(keys) >= depth:  # the next one comes in
-                            bounds[side] = keys[-depth]
-                            total += hashes[keys[-depth]]
-                        else:
-                            bounds[side] = WORST_KEY
+                    if key < bound:
+                        continue
+                    total -= old
+                    if len(keys) >= depth:  # the next one comes in
+                        total += hashes[keys[-depth]]
+                else:
+                    continue
+                bound = keys[-depth] if len(keys) >= depth else WORST_KEY
+                if side:
+                    ask_bound = bound
+                else:
+                    bid_bound = bound
             append(total & MASK)

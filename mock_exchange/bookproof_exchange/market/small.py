@@ -11,7 +11,7 @@ from bookproof_exchange.market.events import Change, Event, OrderChange, Side
 _NEAR = 60
 """All of it happens among so many best levels of a side, rather near the touch."""
 _BID, _ASK, _NONE = Side.BID, Side.ASK, ()
-_new, _Change, _Event = tuple.__new__, Change, Event
+_new = tuple.__new__
 
 
 def _rank(number: int, count: int) -> int:
@@ -65,11 +65,11 @@ class SmallEvents:
                     break
                 side, price = _ASK, -key
             size = bases[drawn >> 9 & 63] + index % modulus * lot
-            orders = resize(side, price, size)
-            if not orders:
-                size, orders = self._larger(side, price, size)
+            order = resize(side, price, size)
+            if order is None:
+                size, order = self._larger(side, price, size)
             clock.now_us += drawn >> 15
-            append(_Event(index, clock.now_us, (_new(_Change, (side, price, size)),), _NONE, orders))
+            append(Event(index, clock.now_us, (_new(Change, (side, price, size)),), _NONE, (order,)))
         self._made = len(events)
 
     def _whole(self) -> bool:
@@ -83,10 +83,12 @@ class SmallEvents:
                 ranks[:] = [_rank(number, count) for number in range(256)]
         return True
 
-    def _larger(self, side: Side, price: int, size: int) -> tuple[int, tuple[OrderChange, ...]]:
+    def _larger(self, side: Side, price: int, size: int) -> tuple[int, OrderChange]:
         """The next size above the present one that names the same event, where ``size`` itself is too small for the
         level's older orders, or what it is already."""
         step = self._step
         engine = self._acts.engine
         size = engine.book.get(side, price) // step * step + step + size % step
-        return size, engine.resize(side, price, size)
+        order = engine.resize(side, price, size)
+        assert order is not None, "a level can always grow"
+        return size, order

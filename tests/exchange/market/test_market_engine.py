@@ -164,6 +164,20 @@ def test_orders_levels_and_trades_always_agree(actions: list[tuple]) -> None:  #
     assert engine.finish() == Outcome((), (), ())
 
 
+def test_resize_gives_the_youngest_order_what_the_level_needs() -> None:
+    engine = MatchingEngine()
+    engine.load(BID, [(100, (5, 3))])
+    for total, rest in ((6, 1), (9, 4)):
+        assert engine.resize(BID, 100, total) == OrderChange(MODIFY, 2, BID, 100, rest)
+        assert engine.queue(BID, 100) == ((1, 5), (2, rest)), "it keeps its place, also where it becomes larger"
+        assert engine.book.get(BID, 100) == total
+    for impossible in (9, 5, 4):
+        assert engine.resize(BID, 100, impossible) is None
+        assert engine.queue(BID, 100) == ((1, 5), (2, 4))
+        assert engine.book.get(BID, 100) == 9
+    assert engine.finish() == ((), (), ())
+
+
 def test_load_fills_a_side_without_events() -> None:
     engine = MatchingEngine()
     engine.load(ASK, [(102, (3, 4)), (101, (5,))])

@@ -22,43 +22,47 @@ _MOST_CACHED = 200_000
 NOTHING = "0.00000000"
 
 
-class _Numbers(dict[int, str]):
-    """Scaled numbers to the venue's texts, remembered."""
+class _Rows(dict[int, str]):
+    """Scaled prices to the rows of their levels, where only the size is left to be filled in: ``% divmod(size, unit)``.
+    Remembered, since prices come again; sizes hardly do."""
 
-    def __init__(self, decimals: int) -> None:
+    def __init__(self, instrument: Instrument) -> None:
         super().__init__()
-        self._factor: int = 10 ** (TEXT_DECIMALS - decimals)
+        self._factor: int = 10 ** (TEXT_DECIMALS - instrument.price_decimals)
+        digits = max(1, instrument.size_decimals)
+        self._size = f"%d.%0{digits}d{'0' * (TEXT_DECIMALS - digits)}"
 
-    def __missing__(self, value: int) -> str:
+    def __missing__(self, price: int) -> str:
         if len(self) >= _MOST_CACHED:
             self.clear()
-        text = self[value] = to_text(value * self._factor, TEXT_DECIMALS)
-        return text
+        row = self[price] = f'["{to_text(price * self._factor, TEXT_DECIMALS)}","{self._size}"]'
+        return row
 
 
 class Texts:
-    """The venue's texts of one instrument's prices and sizes, remembered: a book repeats them for ever."""
+    """The venue's texts of one instrument's prices, sizes and levels."""
 
     def __init__(self, instrument: Instrument) -> None:
-        self.prices = _Numbers(instrument.price_decimals)
-        self.sizes = _Numbers(instrument.size_decimals)
+        self._rows = _Rows(instrument)
+        self._unit: int = 10**instrument.size_decimals
+        self._price_factor: int = 10 ** (TEXT_DECIMALS - instrument.price_decimals)
+        self._size_factor: int = 10 ** (TEXT_DECIMALS - instrument.size_decimals)
 
     def price(self, value: int) -> str:
-        return self.prices[value]
+        return to_text(value * self._price_factor, TEXT_DECIMALS)
 
     def size(self, value: int) -> str:
-        return self.sizes[value]
+        return to_text(value * self._size_factor, TEXT_DECIMALS)
 
     def rows(self, levels: Iterable[tuple[int, int]]) -> str:
         """``[["78436.75000000","2.32432000"],…]``, in the order given."""
-        prices, sizes = self.prices, self.sizes
-        rows = ",".join([f'["{prices[price]}","{sizes[size]}"]' for price, size in levels])
-        return f"[{rows}]"
+        rows, unit = self._rows, self._unit
+        return f"[{','.join([rows[price] % divmod(size, unit) for price, size in levels])}]"
 
     def change_rows(self, changes: Iterable[Change]) -> str:
-        """The same of changes."""
-        prices, sizes = self.prices, self.sizes
-        return ",".join([f'["{prices[price]}","{sizes[size]}"]' for _, price, size in changes])
+        """The same of changes, without the outer brackets."""
+        rows, unit = self._rows, self._unit
+        return ",".join([rows[price] % divmod(size, unit) for _, price, size in changes])
 
 
 @functools.lru_cache(maxsize=256)
@@ -90,9 +94,14 @@ def net(events: Sequence[Event]) -> tuple[tuple[Change, ...], tuple[Change, ...]
     asks: dict[int, Change] = {}
     for event in events:
         for change in event.changes:
-            side, price, _ = change
-            (asks if side else bids)[price] = change
-    return tuple([bids[price] for price in sorted(bids, reverse=True)]), tuple([asks[price] for price in sorted(asks)])
+            if change[0]:
+                asks[change[1]] = change
+            else:
+                bids[change[1]] = change
+    return (
+        tuple([bids[price] for price in sorted(bids, reverse=True)]) if bids else (),
+        tuple([asks[price] for price in sorted(asks)]) if asks else (),
+    )
 
 
 def changes_of(bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]]) -> tuple[Change, ...]:

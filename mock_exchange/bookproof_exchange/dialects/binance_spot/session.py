@@ -35,6 +35,9 @@ from bookproof_exchange.dialects.binance_spot.streams import Stream, parse
 from bookproof_exchange.dialects.binance_spot.traits import MOST_STREAMS
 from bookproof_exchange.market import Instrument, Side
 
+_UPDATE = Kind.UPDATE
+"""Looking up an enumeration's member takes as long as filling in a row."""
+
 
 def streams_of(request: HttpRequest) -> tuple[bool, tuple[str, ...]] | None:
     """What a WebSocket URL asks for: (combined, stream names in order); None: no such path."""
@@ -224,7 +227,7 @@ class BinanceSession:
             asks,
             combined=self._combined,
         )
-        return Message(kind=Kind.UPDATE, payload=payload, feed=depth.feed, first=first, last=last, changes=bids + asks)
+        return Message(kind=_UPDATE, payload=payload, feed=depth.feed, first=first, last=last, changes=bids + asks)
 
     def _moved(self, tick: Tick, depth: int | None) -> bool:
         truth = self._view.truth(tick.symbol)

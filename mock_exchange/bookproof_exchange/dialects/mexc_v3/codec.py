@@ -75,13 +75,15 @@ def net(events: Iterable[Event]) -> tuple[Change, ...]:
 
     A level that comes back to where it was is in it, and so is the deletion of one that was never published: the
     chain needs the message, and both are harmless, sizes being absolute."""
-    last: dict[tuple[Side, int], Change] = {}
+    asks: dict[int, Change] = {}
+    bids: dict[int, Change] = {}
     for event in events:
         for change in event.changes:
-            last[change.side, change.price] = change
-    asks = sorted(change for change in last.values() if change.side is Side.ASK)
-    bids = sorted((change for change in last.values() if change.side is Side.BID), reverse=True)
-    return (*asks, *bids)
+            if change[0]:
+                asks[change[1]] = change
+            else:
+                bids[change[1]] = change
+    return (*[asks[price] for price in sorted(asks)], *[bids[price] for price in sorted(bids, reverse=True)])
 
 
 def depth_update(
