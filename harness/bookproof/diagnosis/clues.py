@@ -28,6 +28,8 @@ def _all(failed: Failed) -> Iterator[Clue]:
         yield "T", trades.message
     if wrong is not None:
         yield from wrong_book(failed, wrong)
+    # what is too much, as the venue has it, is too much whatever else happens
+    yield from conduct.limits()
     for name in ("S4", "S5"):
         check = failed.bad.get(name)
         if check is not None and check.anomaly in ("rejected-applied", "beyond-break", "false-live"):
@@ -36,7 +38,6 @@ def _all(failed: Failed) -> Iterator[Clue]:
         yield "T", trades.message
     if "S2" in failed.bad:
         yield conduct.backwards(failed.bad["S2"])
-    yield from conduct.limits()
     yield from conduct.behaviour()
     if "S6" in failed.bad:
         yield "X", failed.bad["S6"].message

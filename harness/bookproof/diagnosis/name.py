@@ -129,15 +129,15 @@ class _Close(msgspec.Struct, frozen=True, kw_only=True):
 
     def suspect(self) -> Suspect:
         if self.wrong and self.explained == self.wrong:
-            how = "given the same bytes, a client that has just this bug shows the same wrong book"
+            how = "Given the same bytes, a client that has just this bug shows the same wrong book"
         elif self.explained:
-            how = "given the same bytes, a client that has just this bug shows some of the same wrong books"
+            how = "Given the same bytes, a client that has just this bug shows some of the same wrong books"
         else:
-            how = "given the same bytes, a client that has just this bug does the same"
+            how = "Given the same bytes, a client that has just this bug does the same"
         return Suspect(
             bug_class=self.bug.bug_class,
             name=CLASSES[self.bug.bug_class].name,
-            reason=f"{self.bug.title}: {how}.",
+            reason=f"{self.bug.title}. {how}.",
             mutant=self.bug.name,
         )
 

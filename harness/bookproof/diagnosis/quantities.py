@@ -10,7 +10,6 @@ import msgspec
 
 from bookproof.checker.history import History
 from bookproof.checker.match import BadRow
-from bookproof.checker.safety import MOST_EXPLAINED
 from bookproof.diagnosis.failed import Clue, Failed
 from bookproof.results import Check, LevelDiff
 from bookproof_exchange.dialects.api import Kind
@@ -62,10 +61,10 @@ class _WrongBook:
 
     def clues(self) -> Iterator[Clue]:
         why, anomaly = self.why, self.check.anomaly
-        if anomaly in ("previous-case", "unsorted") or self._invented():
-            yield "X", why
         if self._empty():
             yield "C", f"An empty book was taken for the present one. {why}"
+        if anomaly in ("previous-case", "unsorted") or self._invented():
+            yield "X", why
         if self._emptied():
             yield "A", f"A side has little more than what an update brought, after a good book. {why}"
         if self._before_snapshot():
@@ -231,14 +230,16 @@ class _WrongBook:
         """Whether every wrong book was right again with the very next thing that was shown."""
         wrong = self.failed.wrong[self.symbol]
         shown = self.failed.timeline.observed[self.symbol]
-        if not self.failed.facts.pushes or not 0 < len(wrong) < MOST_EXPLAINED or shown[-1].position in wrong:
+        if not self.failed.facts.pushes or not wrong or shown[-1].position in wrong:
             return False
         if self.check.anomaly not in ("torn", "crossed", "missed-update", "stale-level"):
             return False
-        return not any(
-            {first.position, second.position} <= wrong and (first.bids, first.asks) != (second.bids, second.asks)
-            for first, second in itertools.pairwise(shown)
+        # only the first of the wrong books are known: further on nothing can be said
+        known = [each for each in shown if each.position <= max(wrong)]
+        in_a_row = (
+            sum(1 for _ in run) for bad, run in itertools.groupby(known, lambda each: each.position in wrong) if bad
         )
+        return max(in_a_row) < 2
 
     def _survivors(self) -> bool:
         """Whether a level is from before the last snapshot, which does not have it."""
