@@ -140,7 +140,7 @@ class EarlyUpdates(Spec, frozen=True, kw_only=True, tag="early-updates"):
 
 class LateTail(Spec, frozen=True, kw_only=True, tag="late-tail"):
     """``messages`` updates of a book still come after the client has sent its unsubscription, and before the reply to it:
-    they were on their way."""
+    they were on their way. A client that connects anew instead meets them in front of the reply to its subscription."""
 
     messages: int = 3
     times: int = 1

@@ -41,6 +41,9 @@ class Subscriptions:
     def tail(self, connection: Connection, leaving: Sequence[Feed]) -> Iterator[Action]:
         """What was still on its way when the client unsubscribed from these feeds."""
         books = [feed for feed in leaving if feed.channel == "book" and feed in connection.ready]
+        yield from self._tail(connection, books)
+
+    def _tail(self, connection: Connection, books: Sequence[Feed]) -> Iterator[Action]:
         late = self._armory.take(specs.LateTail) if books else None
         if late is not None and isinstance(late.spec, specs.LateTail):
             self._armory.strike(late, connection.number, symbol=books[0].symbol)
@@ -86,6 +89,8 @@ class Subscriptions:
         if late is not None and isinstance(late.spec, specs.LateAck):
             self._armory.strike(late, connection.number, symbol=books[0].symbol)
             yield from self._cursor.advance(late.spec.messages, symbol=books[0].symbol)
+        if any(other.used and not other.open for other in self._outlet.connections.values()):
+            yield from self._tail(connection, books)
         silent = self._armory.take(specs.NoAck) if books else None
         if silent is not None:
             self._armory.strike(silent, connection.number, symbol=books[0].symbol)

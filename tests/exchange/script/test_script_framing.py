@@ -221,6 +221,20 @@ def test_no_tail_without_a_subscription(name: str) -> None:
     assert len(bench.struck()) == 1
 
 
+@each_stream
+def test_who_connects_anew_meets_the_tail_there(name: str) -> None:
+    bench = Bench(name)
+    bench.arm(1, specs.LateTail(messages=4), legal=True)
+    first = bench.client()
+    assert not bench.struck(), "nothing was subscribed before"
+    bench.leave(first)
+    second = bench.client()
+    assert len(bench.struck()) == 1
+    kinds = [message.kind for message in bench.sent(second) if message.kind is not Kind.STATUS]
+    assert kinds == [Kind.UPDATE] * 4 + [Kind.ACK, Kind.SNAPSHOT]
+    check_evidence(bench)
+
+
 # --- HTTP -------------------------------------------------------------------------------------------------------------
 
 
