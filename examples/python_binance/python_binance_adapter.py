@@ -57,9 +57,11 @@ class PythonBinanceAdapter(AsyncioAdapter):
         self._work = [self.spawn(self._all(list(start.symbols)))]
 
     async def _all(self, symbols: list[str]) -> None:
-        session = {} if self._context is None else {"connector": aiohttp.TCPConnector(ssl=self._context)}
+        session = (
+            {} if self._context is None else {"session_params": {"connector": aiohttp.TCPConnector(ssl=self._context)}}
+        )
         try:
-            self._client = await AsyncClient.create(session_params=session)
+            self._client = await AsyncClient.create(**session)
         except Exception as error:
             self.error(error, fatal=True)
             return

@@ -61,7 +61,8 @@ class Bug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     options: list[str] = []
     """More options of ``bookproof run``."""
     breaks: list[str]
-    """Checks of which the buggy release must fail at least one in each case: it may not fail for another reason."""
+    """Checks of which the buggy release must fail at least one in each case, or ``hung`` or ``crashed``: it may not fail for
+    another reason."""
 
 
 class NotTried(Exception):
@@ -194,7 +195,7 @@ def judge(bug: Bug, which: Which, report: dict[str, Any]) -> Outcome:
     if right:
         as_expected = all(verdict in PASSING for verdict in verdicts)
     else:
-        as_expected = all(case["verdict"] == "fail" and broken(case) & set(bug.breaks) for case in cases)
+        as_expected = all(broken(case) & set(bug.breaks) for case in cases)
     return Outcome(
         verdict=", ".join(dict.fromkeys(verdicts)),
         diagnosis="\n".join(dict.fromkeys(filter(None, map(diagnosis, cases)))),
@@ -203,8 +204,9 @@ def judge(bug: Bug, which: Which, report: dict[str, Any]) -> Outcome:
 
 
 def broken(case: dict[str, Any]) -> set[str]:
-    """The checks that failed: ``S1``, and ``E1`` where the report says ``E1@7``."""
-    return {check["id"].split("@")[0] for check in case["checks"] if check["verdict"] == "fail"}
+    """The checks that failed (``S1``, and ``E1`` where the report says ``E1@7``), and ``hung`` or ``crashed``."""
+    checks = {check["id"].split("@")[0] for check in case["checks"] if check["verdict"] == "fail"}
+    return checks | ({case["verdict"]} & {"hung", "crashed"})
 
 
 def diagnosis(case: dict[str, Any]) -> str:

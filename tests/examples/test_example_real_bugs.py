@@ -77,7 +77,7 @@ BUG = {
     "links": ["l"],
     "dialect": "kraken-v2",
     "cases": ["book/gap/single"],
-    "breaks": ["S1"],
+    "breaks": ["S1", "hung"],
 }
 
 
@@ -98,6 +98,7 @@ def _report(*cases: tuple[str, list[tuple[str, str]]]) -> dict[str, Any]:
         ("buggy", _report(("pass", [("S1", "pass")])), False),
         ("buggy", _report(("fail", [("E1@7", "fail"), ("S1", "pass")])), False),  # for another reason
         ("buggy", _report(("crashed", [])), False),
+        ("buggy", _report(("hung", [("E1@7", "fail")])), True),  # of which the bug is capable, says BUG
         ("buggy", _report(("fail", [("S1", "fail")]), ("pass", [("S1", "pass")])), False),
         ("buggy", _report(), False),
         ("fixed", _report(("pass", [("S1", "pass")])), True),
