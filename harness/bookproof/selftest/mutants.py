@@ -693,6 +693,13 @@ MUTANTS: Mapping[str, Mutant] = {
             ["E6", "E1", "E3"],
             not_on={"mexc-v3": "a protobuf message has fields by number, and those that nobody knows are skipped"},
         ),
+        _mutant(
+            "keeps-side-when-empty",
+            "A",
+            "a side that a snapshot has empty keeps its old levels",
+            wire.KeepsSideWhenEmptyClient,
+            ["S1", "S3", "E1"],
+        ),
         _mutant("takes-any-symbol", "K", "whatever comes is about the own symbol", wire.TakesAnySymbol, ["S1"]),
         _mutant(
             "bounded-queue", "M", "a queue that is full loses messages", wire.BoundedQueue, ["E3", "E6", "S1", "E1"]

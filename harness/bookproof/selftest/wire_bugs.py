@@ -15,7 +15,8 @@ from bookproof.ideal.client import IdealClient
 from bookproof.ideal.keeper import Keeper, Need
 from bookproof.ideal.wire import ConnectionLost, Socket
 from bookproof.selftest.more_bugs import BlindKeeper
-from bookproof_exchange.dialects.api import Frame
+from bookproof_exchange.dialects.api import BookSnapshot, Frame
+from bookproof_exchange.market import Book, Side
 
 # --- frames -----------------------------------------------------------------------------------------------------------
 
@@ -220,3 +221,27 @@ class BoundedQueue(IdealClient):
         self.at = now
         if self.waiting < self.MOST:
             await super().receive(frame)
+
+
+# --- snapshots ----------------------------------------------------------------------------------------------------------
+
+
+class KeepsSideWhenEmpty(BlindKeeper):
+    """A side that a snapshot has empty is taken for one that it does not have: the old levels stay."""
+
+    old: Book | None = None
+
+    def reset(self) -> None:
+        kept = self.book.copy()
+        super().reset()
+        self.old = kept
+
+    def replace(self, snapshot: BookSnapshot) -> None:
+        if self.old is not None:
+            old_bids, old_asks = (self.old.levels(side) for side in (Side.BID, Side.ASK))
+            snapshot = msgspec.structs.replace(snapshot, bids=snapshot.bids or old_bids, asks=snapshot.asks or old_asks)
+        super().replace(snapshot)
+
+
+class KeepsSideWhenEmptyClient(IdealClient):
+    keeper_type = KeepsSideWhenEmpty
