@@ -83,6 +83,7 @@ MADE_FOR = {
     "needs-length": ("rest/chunked",),
     "gives-up-on-error": ("rest/redirect",),
     "strict-schema": ("schema/new-fields-later",),
+    "keeps-side-when-empty": ("reconnect/empty-side",),
     "takes-any-symbol": ("identity/foreign-symbol",),
     "bounded-queue": ("oddity/burst",),
 }
