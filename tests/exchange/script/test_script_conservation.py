@@ -25,12 +25,17 @@ FAULTS = st.one_of(
     st.just(specs.Swap()),
     st.builds(specs.Delay, by=st.integers(1, 3)),
     st.builds(specs.Fragmented, count=st.integers(1, 3), pieces=st.integers(2, 5)),
-    st.builds(
-        specs.Edited,
-        edit=st.sampled_from(
-            ["unknown-type", "unknown-field", "foreign-symbol", "overlap", "reversed-rows", "cut", "delete-absent"]
-        ),
-        count=st.integers(1, 3),
+    *(
+        st.builds(specs.Edited, edit=st.just(edit), count=st.integers(1, 3))
+        for edit in (
+            "unknown-type",
+            "unknown-field",
+            "foreign-symbol",
+            "overlap",
+            "reversed-rows",
+            "cut",
+            "delete-absent",
+        )
     ),
     st.just(specs.NewFields()),
     st.builds(specs.BrokenFrame, how=st.sampled_from(["masked", "reserved-bit", "bad-close"])),
@@ -39,7 +44,9 @@ FAULTS = st.one_of(
     st.builds(specs.PiecedRest, pieces=st.integers(2, 9)),
     st.builds(specs.StaleRest, by=st.integers(0, 5)),
 )
-ACTS = st.lists(st.one_of(FAULTS, st.integers(1, 5), st.just("fetch")), max_size=12)
+#: A fault or none, updates, and perhaps a request for a snapshot.
+ROUNDS = st.tuples(st.none() | FAULTS, st.integers(0, 5), st.sampled_from([None, None, "fetch"]))
+ACTS = st.lists(ROUNDS, max_size=6).map(lambda rounds: [act for each in rounds for act in each if act is not None])
 
 
 def played(name: str, acts: list[Any], seed: int) -> tuple[Bench, dict[int, specs.Fault]]:
@@ -68,7 +75,7 @@ def own(message: Message) -> bool:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(acts=ACTS, seed=st.integers(0, 1000))
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_published_update_is_sent_once_but_for_what_is_said(name: str, acts: list[Any], seed: int) -> None:
     bench, armed = played(name, acts, seed)
     check_evidence(bench)
@@ -88,7 +95,7 @@ def test_every_published_update_is_sent_once_but_for_what_is_said(name: str, act
 
 @pytest.mark.parametrize("name", NAMES)
 @given(acts=ACTS, seed=st.integers(0, 1000))
-@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_no_fault_has_touched_is_as_it_would_have_been(name: str, acts: list[Any], seed: int) -> None:
     bench, _ = played(name, acts, seed)
     for record in bench.records(evidence.Sent):
@@ -110,7 +117,7 @@ def test_what_no_fault_has_touched_is_as_it_would_have_been(name: str, acts: lis
 
 @pytest.mark.parametrize("name", NAMES)
 @given(acts=ACTS, seed=st.integers(0, 1000))
-@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_touch_belongs_to_a_strike(name: str, acts: list[Any], seed: int) -> None:
     bench, armed = played(name, acts, seed)
     strikes = {record.fault: record.position for record in reversed(bench.records(evidence.Struck))}
