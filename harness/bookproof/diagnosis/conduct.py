@@ -10,11 +10,14 @@ from bookproof.checker.timeline import Recovery, Silence
 from bookproof.diagnosis.failed import Clue, Failed
 from bookproof.results import Check
 from bookproof_exchange.dialects.api import Kind, Refused
-from bookproof_exchange.evidence import Received, Sent, Waited
+from bookproof_exchange.evidence import Received, Rest, Sent, Waited
 from bookproof_exchange.market import Side
 
 #: So many requests of a kind within one case are no recovery any more.
 _MANY = 12
+#: More updates than this within so many seconds are a flood.
+_FLOOD = 100
+_AT_ONCE = 0.5
 
 
 class Conduct:
@@ -54,6 +57,8 @@ class Conduct:
             yield from self._alarm()
             return
         yield from self._never_there(waits)
+        yield from self._snapshots_missed(unlive)
+        yield from self._drowned(unlive[0])
         if len(self.failed.facts.truths) > 1 and len(unlive) == 1 and unlive[0].anomaly == "behind":
             observed = self.failed.observed(unlive[0])
             if observed is not None and self.failed.spared(observed.symbol):
@@ -131,6 +136,33 @@ class Conduct:
         elif refused and any(self.failed.silences.values()):
             yield "D", "What it asked for to recover was refused."
 
+    def _snapshots_missed(self, unlive: Sequence[Check]) -> Iterator[Clue]:
+        """Answers of REST that were odd, or failed, and what became of them."""
+        if all(check.anomaly not in ("not-live", "nothing-shown") for check in unlive):
+            return
+        answers = [record for record in self.failed.timeline.records if isinstance(record, Rest)]
+        struck = {record.kind for record in self.failed.timeline.struck}
+        if "pieced-rest" in struck and answers:
+            yield "J", "The snapshot was answered in pieces, and it made nothing of that."
+        failed = [record for record in answers if record.faults]
+        if "failing-rest" in struck and failed and answers[-1] is failed[-1]:
+            yield "D", f"Its request for a snapshot failed (position {failed[-1].position}), and it did not ask again."
+
+    def _drowned(self, check: Check) -> Iterator[Clue]:
+        """A flood without any fault, after which the book stands still."""
+        if check.anomaly != "behind" or self.failed.timeline.struck:
+            return
+        observed = self.failed.observed(check)
+        if observed is None:
+            return
+        times = [
+            sent.at
+            for sent in self.failed.timeline.deliveries.get(observed.symbol, ())
+            if sent.message.kind is Kind.UPDATE and sent.position < observed.position
+        ]
+        if any(later - sooner < _AT_ONCE for sooner, later in zip(times, times[_FLOOD:], strict=False)):
+            yield "M", f"It did not get over more than {_FLOOD} updates at once, with which nothing was wrong."
+
     def _live_ever(self) -> bool:
         return any(observed.claim == "live" for shown in self.failed.timeline.observed.values() for observed in shown)
 
@@ -179,6 +211,11 @@ class Conduct:
                     f"After {quiet:.1f} s without data it gave up a good connection (position {recovery.position}).",
                 )
                 return
+            if self._fragments_before(recovery):
+                yield (
+                    "H",
+                    f"Messages came in several frames, and it took something for a loss (position {recovery.position}).",
+                )
             symbol = recovery.symbol
             if len(self.failed.facts.truths) > 1 and symbol is not None and self._after_another(recovery):
                 yield "K", f"It gave up the good book of {symbol} right after an update of another symbol."
@@ -189,6 +226,12 @@ class Conduct:
         for name in ("E6", "E2"):
             if name in self.failed.bad:
                 yield "D" if self.failed.bad[name].anomaly == "no-recovery" else "E", self.failed.bad[name].message
+
+    def _fragments_before(self, recovery: Recovery) -> bool:
+        return any(
+            struck.kind == "fragmented" and struck.position < recovery.position
+            for struck in self.failed.timeline.struck
+        )
 
     def _live_before(self, recovery: Recovery) -> bool:
         symbol = recovery.symbol

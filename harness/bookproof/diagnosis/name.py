@@ -32,6 +32,8 @@ MOST_NAMED = 3
 _LATE = ((0, 0), (0, 1), (0, 2), (0, 3), (1, 1), (3, 3), (5, 5))
 #: So many records are replayed for one case, over all the bugs: after that no other order is tried.
 _BUDGET = 25_000
+#: Who shows no wrong book is recognised by the rest of its behaviour: then so much may differ.
+_NEAR = 8
 #: So many wrong books a symbol have to be explained.
 _MOST_WRONG = 8
 #: What was sent so many seconds before the client was last seen, it has had the time to show.
@@ -230,7 +232,11 @@ class _Comparison:
             explained = sum(key in theirs.books and theirs.books[key] < mine.books[key] for key in wrong)
             distance = self._distance(mine, theirs)
             if distance < (blind_bar if bug.blind else bar) and (explained or not wrong):
-                certain = explained == len(wrong) and distance * 4 <= bar
+                if wrong:
+                    certain = explained == len(wrong) and distance * 2 <= bar
+                else:
+                    # who shows next to nothing is like everybody who shows next to nothing
+                    certain = bool(mine.books or mine.trades) and distance * 4 <= bar and distance <= _NEAR
                 yield _Close(bug=bug, explained=explained, wrong=len(wrong), distance=distance, certain=certain)
 
     def _distance(self, mine: _Behaviour, theirs: _Behaviour) -> int:

@@ -159,8 +159,19 @@ class _WrongBook:
         live = [shown for shown in self.failed.timeline.observed[self.symbol] if shown.claim == "live"]
         rows = len(self.observed.bids) + len(self.observed.asks)
         initial = [level for level in self.missing if level.note.endswith("of the initial book")]
-        first = bool(live) and (self.observed in live[:3] or not self._root())
+        first = bool(live) and (self.observed in live[:3] or not self._root() or self._subscribed_since(live))
         return first and rows < 12 and len(initial) >= 4 and len(self.missing) > rows and self._lives()
+
+    def _subscribed_since(self, live: Sequence[Observed]) -> bool:
+        """Whether it subscribed again after the last right book that it showed."""
+        wrong = self.failed.wrong[self.symbol]
+        right = [
+            seen.position for seen in live if seen.position < self.observed.position and seen.position not in wrong
+        ]
+        return bool(right) and any(
+            recovery.what == "subscription" and right[-1] < recovery.position < self.observed.position
+            for recovery in self.failed.timeline.recoveries
+        )
 
     def _lives(self) -> bool:
         return all(self.history.writers(level.side, level.price, level.shown) for level in self.extra + self.other)
@@ -169,8 +180,8 @@ class _WrongBook:
         """Whether most of a side was lost at once, with no snapshot in between."""
         shown = self.failed.timeline.observed[self.symbol]
         at = shown.index(self.observed)
-        before = next((seen for seen in reversed(shown[:at]) if seen.claim == "live"), None)
-        if before is None or before.position in self.failed.wrong[self.symbol]:
+        before = shown[at - 1] if at else None
+        if before is None or before.claim != "live" or before.position in self.failed.wrong[self.symbol]:
             return False
         roots = self.failed.timeline.snapshots.get(self.symbol, ())
         if any(before.position < root < self.observed.position for root in roots):

@@ -220,6 +220,8 @@ class _Replay:
         self._trades: list[tuple[int, TradeShown]] = []
         self._asks: list[Asks] = []
         self._position = 0
+        self._underway: dict[str, int] = {}
+        """By symbol: how many subscriptions it has sent that have not arrived yet."""
         self._dialect = dialect
         self._client = make(dialect, start, None, self._emit)
         self._wire: Any = _Wire(dialect, self._note)
@@ -259,6 +261,8 @@ class _Replay:
                 pass
 
     def _note(self, what: str, symbol: str | None) -> None:
+        if what == "subscription" and symbol is not None:
+            self._underway[symbol] = self._underway.get(symbol, 0) + 1
         self._asks.append(Asks(self._position, what, symbol))
 
     def _see(self, record: evidence.Evidence) -> None:
@@ -266,7 +270,8 @@ class _Replay:
         match record:
             case evidence.Opened(connection=connection, intents=intents):
                 self._on[connection] = set()
-                client.generation = max(client.generation, 1)
+                self._underway.clear()
+                client.generation += 1
                 client.socket = self._wire
                 self._subscribed(connection, intents)
             case evidence.Received(connection=connection, intents=intents):
@@ -293,6 +298,10 @@ class _Replay:
                 symbol = intent.feed.symbol
                 if symbol in self._client.keepers:
                     self._on.setdefault(connection, set()).add(symbol)
+                    if self._underway.get(symbol):
+                        # it began anew when it asked, not when that arrived
+                        self._underway[symbol] -= 1
+                        continue
                     self._client.keepers[symbol].subscribed()
                     self._client.after(symbol)
 

@@ -113,7 +113,7 @@ class LateSnapshotWins(IdealClient):
             self.after(symbol)
 
 
-class SkipsFirstUpdate(Keeper):
+class SkipsFirstUpdate(BlindKeeper):
     """The first update after a snapshot is taken to be in it already."""
 
     skipping = False
