@@ -178,7 +178,10 @@ def run_cases(folder: Path, bug: Bug, which: Which, client: Sequence[str]) -> di
             command += ["--scenarios", str(folder / bug.scenario)]
         # the clients' environments find the adapter kit there; they need nothing else of Bookproof
         kit = {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "harness"), os.environ.get("PYTHONPATH")]))}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | kit, timeout=1800)
+        # in the report's folder, because a client may write files where it is (cryptofeed: feedhandler.log)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=os.environ | kit, cwd=report, timeout=1800
+        )
         if done.returncode not in (0, 1, 2):
             said = (done.stdout + done.stderr).strip().splitlines()
             raise NotTried("\n".join([f"bookproof run ended with exit status {done.returncode}", *said[-6:]]))
