@@ -305,6 +305,55 @@ def test_a_refusal_names_the_message_and_the_field(data: st.DataObject) -> None:
     assert f"line 1: {message['type']}.{field}" in caught.value.message
 
 
+def book_line(bids: list[list[Any]], asks: list[list[Any]]) -> bytes:
+    return json.dumps(
+        {"type": "book", "case": "c", "symbol": "s", "claim": "live", "bids": bids, "asks": asks}
+    ).encode()
+
+
+def decoded(decoder: LineDecoder, line: bytes) -> Any:
+    try:
+        return decoder.decode(line).what
+    except AdapterError as error:
+        return error.message.partition(": ")[2]  # without the line's number
+
+
+_FEW_TEXTS = st.sampled_from(["1", "1.0", "2", "1e2", "-1", "x", "", "1\n2"])
+_FEW_FLOATS = st.sampled_from([0.0, -0.0, 1.0, 1, 2.5, 1e300, "1"])
+
+
+@pytest.mark.parametrize("numbers", ["string", "float"])
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_what_was_decoded_before_changes_nothing(numbers: Any, data: st.DataObject) -> None:
+    number = _FEW_TEXTS if numbers == "string" else _FEW_FLOATS
+    row = st.lists(number, min_size=2, max_size=2) | st.tuples(number, number, st.just("id")).map(list)
+    side = st.lists(row, max_size=3)
+    used = LineDecoder()
+    used.expect(numbers)
+    for bids, asks in data.draw(st.lists(st.tuples(side, side), min_size=2, max_size=6)):
+        fresh = LineDecoder()
+        fresh.expect(numbers)
+        line = book_line(bids, asks)
+        assert decoded(used, line) == decoded(fresh, line)
+
+
+@pytest.mark.parametrize("numbers", ["string", "float"])
+def test_a_row_that_comes_again_is_kept_once(numbers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "MOST_ROWS", 3)
+    one, two = (["1", "2"], ["3", "4"]) if numbers == "string" else ([1.5, 2.0], [3.0, 4.0])
+    decoder = LineDecoder()
+    decoder.expect(numbers)
+    first = decoded(decoder, book_line([one, two], [two]))
+    again = decoded(decoder, book_line([two, one], [one]))
+    assert again.bids[0] is first.bids[1]
+    assert again.bids[1] is again.asks[0] is first.bids[0]
+    rows = decoder._numbers if numbers == "float" else decoder._texts
+    for price in range(10, 20):
+        decoder.decode(book_line([[str(price), "1"] if numbers == "string" else [float(price), 1.0]], []))
+        assert len(rows) <= 4  # no more than the most, and the side that is being read
+
+
 @pytest.mark.parametrize("text", ["1", "-1", "+1", "0.10", "1.", ".5", "1e-7", "1E+3", "007"])
 def test_numbers(text: str) -> None:
     assert accepts({"type": "balance", "case": "c", "symbol": "X", "total": text}, "string")
