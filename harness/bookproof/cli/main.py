@@ -21,6 +21,7 @@ from bookproof_exchange.errors import BookproofError, did_you_mean
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("bookproof.cli.run:run", "Drive a client through cases and judge it."),
     "replay": ("bookproof.cli.run:replay", "Run a scenario file again, as a failing run left it."),
+    "fuzz": ("bookproof.cli.fuzz:fuzz", "Search for a schedule of faults in which a client fails."),
     "list": ("bookproof.cli.listing:list_", "Show the cases, dialects, faults or rules that there are."),
     "scenario": ("bookproof.cli.scenario:scenario", "Check scenario files."),
     "serve": ("bookproof.cli.serve:serve", "Serve a mock exchange by itself, until interrupted."),

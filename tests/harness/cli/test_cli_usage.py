@@ -19,7 +19,7 @@ RUN = ("run", "--dialect", "kraken-v2", "--client")
     ("args", "said"),
     [
         (("rnu",), "there is no command 'rnu' (did you mean 'run'?)"),
-        (("frobnicate",), "there is no command 'frobnicate' (known: adapter, list"),
+        (("frobnicate",), "there is no command 'frobnicate' (known: adapter, fuzz, list"),
         (("run", "--clinet", "x"), "No such option '--clinet'"),
         (("run", "--dialect", "kraken-v2"), "Missing option '--client'"),
         (("run", "--client", "x"), "Missing option '--dialect'"),
