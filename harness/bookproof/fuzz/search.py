@@ -131,9 +131,9 @@ class Search:
                 self._replay(example)
             number = 0
             while not self._over():
-                before = self.outcome.examples
-                self._round(OneRound(), self._size_of_round(), (Phase.generate, Phase.shrink), number)
-                if self.outcome.examples == before:
+                before = len(self._seen)
+                self._round(OneRound(), ROUND, (Phase.generate, Phase.shrink), number)
+                if len(self._seen) == before:
                     self.outcome.exhausted = True
                     break
                 number += 1
@@ -144,10 +144,6 @@ class Search:
         return self.outcome
 
     # --- rounds ------------------------------------------------------------------------------------------------------
-
-    def _size_of_round(self) -> int:
-        left = None if self._limits.examples is None else self._limits.examples - self.outcome.examples
-        return ROUND if left is None else min(ROUND, left)
 
     def _over(self) -> bool:
         limits, outcome = self._limits, self.outcome
@@ -248,16 +244,15 @@ class Search:
         limit = self._limits.seconds
         if limit is None:
             return self._player.play(case, afresh=afresh, hurried=hurried)
-        spent = self._clock() - self._began
-        if spent >= limit and self._target is None and not afresh:
-            raise OutOfTime
-        left = limit * (1.0 + EXTRA) - spent
+        left = limit * (1.0 + EXTRA) - (self._clock() - self._began)
         if left <= 0:
             raise OutOfTime
         return self._player.play(case, afresh=afresh, hurried=hurried, seconds=left)
 
     def _tried(self, scenario: Scenario) -> Signature | None:
         """Run a script for the first time. Sets the round's target where it fails in a new way."""
+        if self._target is None and not self._replaying and self._over():
+            raise OutOfTime
         case = self._case(scenario)
         try:
             run = self._play(case, hurried=self._target is not None)
@@ -266,7 +261,8 @@ class Search:
             self.outcome.unplayable += 1
             hypothesis.reject()
         found = signature(run.result, self._counts)
-        if found is not None and impossible(scenario, self._dialect):
+        wanted = found not in self._known if self._target is None else found == self._target.signature
+        if found is not None and wanted and impossible(scenario, self._dialect):
             # blocks are made so that this does not happen; no client is blamed should it happen all the same
             self.outcome.unfair += 1
             found = None

@@ -25,8 +25,8 @@ from bookproof_exchange.scenario.model import Send
 
 #: Apart by so much, the seeds of one case never meet those of another.
 _STRIDE = 1000
-#: The classes of mutants that the heavy cases were made for: windows, two things at once, resources.
-HEAVY_FOR = frozenset("GLM")
+#: The classes of mutants that the heavy cases were made for: losses, windows, two things at once, resources.
+HEAVY_FOR = frozenset("BGLM")
 #: Of what was wrong in a job so much is told.
 _MOST_TOLD = 20
 
