@@ -33,6 +33,7 @@ from bookproof.reference import Reference
 from bookproof.results import CaseResult, Check, Verdict, worst
 from bookproof_exchange import evidence
 from bookproof_exchange.dialects import DIALECTS
+from bookproof_exchange.dialects.api import Traits
 from bookproof_exchange.errors import AdapterError, HarnessError
 from bookproof_exchange.faults import specs
 from bookproof_exchange.scenario.model import Await, Inject, Oddity, Scenario
@@ -44,6 +45,8 @@ from bookproof_exchange.timing import Timing
 #: Edits that make the ideal client's own book differ from the truth without a way to notice at once.
 _ALTERING = frozenset({"corrupt-level", "corrupt-level-consistent", "renumbered-gap", "wrong-type"})
 
+#: So many levels a side a venue's checksum covers.
+_CHECKED_LEVELS = 10
 
 #: No case makes a client show a hundredth of this.
 _MOST_SAID = 200_000
@@ -436,9 +439,26 @@ def _edited(scenario: Scenario, kinds: frozenset[str]) -> bool:
     )
 
 
+def _loses_unseen(scenario: Scenario, traits: Traits) -> bool:
+    """Whether what is lost or late can leave a book that passes the checksum of the message and is no true one all the same:
+    without sequence numbers, in a window deeper than the checksum. The next messages tell."""
+    depth = _depth(scenario.subscribe.depth, traits.depths)
+    window = traits.default_depth if depth is None else depth
+    if traits.sequence or not traits.windowed or (window is not None and window <= _CHECKED_LEVELS):
+        return False
+    return any(
+        isinstance(step, Inject)
+        and (
+            isinstance(step.fault, specs.Drop | specs.Swap | specs.Delay | specs.Custom)
+            or (isinstance(step.fault, specs.Stall) and step.fault.lost)
+        )
+        for step in scenario.script
+    )
+
+
 def _self_check(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> list[Check]:
     """The ideal client, run on the very bytes, must hold the truth: if it does not, the harness is wrong."""
-    if _edited(running.case.scenario, _ALTERING):
+    if _edited(running.case.scenario, _ALTERING) or _loses_unseen(running.case.scenario, running.dialect.traits):
         return []
     for symbol, followed in chains.items():
         for chain in followed:
