@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shlex
 import tempfile
@@ -119,6 +120,8 @@ def fuzz(**options: object) -> int:
 
 
 def _fuzz(options: Options) -> int:
+    if options.seconds is not None and math.isnan(options.seconds):
+        raise UsageError("Invalid value for '--time': it is no number")
     dialect = DIALECTS.get(options.dialect)
     chosen = kinds(dialect, options.faults)
     if options.no_database and options.database is not None:

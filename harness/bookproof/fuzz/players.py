@@ -38,6 +38,12 @@ class Player(Protocol):
         ...
 
 
+#: Virtual seconds cost nothing, but looking and sending does. Every ideal client recovers within these limits.
+HURRIED = msgspec.structs.replace(
+    TIMING, sync=8.0, converge=8.0, settle=3.0, poll_most=2.0, trickle=0.2, most_trickle=20
+)
+
+
 class MemoryPlayer:
     """Ideal clients and mutants. A case is a world of its own: only its seed decides what happens in it."""
 
@@ -55,7 +61,8 @@ class MemoryPlayer:
     def play(self, case: Case, *, afresh: bool = False, hurried: bool = False, seconds: float | None = None) -> CaseRun:
         if afresh:
             self._make = self._maker()
-        return run_in_memory([case], make=self._make, info=self._info, timing=self._timing)[0]
+        timing = HURRIED if hurried else self._timing
+        return run_in_memory([case], make=self._make, info=self._info, timing=timing)[0]
 
 
 class ProcessPlayer:

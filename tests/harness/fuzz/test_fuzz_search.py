@@ -68,7 +68,7 @@ def test_a_bug_is_found_and_shrunk_the_same_for_the_same_seed(tmp_path: Path) ->
 
 def test_another_seed_makes_other_scripts() -> None:
     def played(seed: int) -> list[str]:
-        player = TwoBugs()
+        player = Scripted()
         scripted(player, Limits(examples=30), [], seed=seed).run()
         return [case.id for case in player.played]
 
@@ -115,7 +115,7 @@ class Scripted:
         return self.now
 
     def fails(self, case: Case, afresh: bool) -> Iterator[Check]:
-        raise NotImplementedError
+        return iter(())
 
     def play(self, case: Case, *, afresh: bool = False, hurried: bool = False, seconds: float | None = None) -> CaseRun:
         self.now += 1.0
@@ -251,7 +251,7 @@ def test_an_interruption_keeps_what_was_found() -> None:
 
 
 def test_out_of_time_within_a_case_is_the_end() -> None:
-    class Slow(Scripted):
+    class Slow(Scripted):  # and never fails
         def play(
             self, case: Case, *, afresh: bool = False, hurried: bool = False, seconds: float | None = None
         ) -> CaseRun:

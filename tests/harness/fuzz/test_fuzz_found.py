@@ -1,0 +1,36 @@
+"""What the search has found in Bookproof itself stays mended."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from bookproof.cases.plan import Case
+from bookproof.fuzz.strategy import named
+from bookproof.results import Verdict
+from bookproof.selftest.prove import run_in_memory
+from bookproof_exchange.faults import specs
+from bookproof_exchange.market.events import Shape
+from bookproof_exchange.scenario.model import Converge, Expect, Inject, Scenario, Send, Settle, Subscribe, Sync
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_checksum_of_ten_levels_cannot_vouch_for_a_window_of_25(seed: int) -> None:
+    """A late update that undoes a later one of the same level passes its own checksum, with another level below the tenth
+    that is newer: the reference held a book that was no true one for as long as one message, and was called wrong."""
+    late = specs.Delay(shape=Shape(kind="change", rank=0), by=2)
+    scenario = named(
+        Scenario(
+            id="fuzz/unnamed",
+            title="t",
+            purpose="p",
+            rules=("checksum-verify", "recover-after-checksum"),
+            dialects=("kraken-v2",),
+            subscribe=Subscribe(depth=25),
+            seed=seed,
+            script=(Sync(), Send(), Inject(fault=late), Send(count=4), Converge(during=1), Settle()),
+            expect=Expect(resync="some"),
+        )
+    )
+    (run,) = run_in_memory([Case(dialect="kraken-v2", scenario=scenario, seed=seed)])
+    assert run.result.verdict is Verdict.PASS, msgspec.to_builtins(run.result.checks)
