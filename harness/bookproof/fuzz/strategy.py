@@ -121,7 +121,7 @@ def _script(draw: Draw, dialect: Dialect, swarm: Sequence[str], *, slow: bool, t
 def _assembled(
     dialect: Dialect, blocks: Sequence[Block], *, market: Market, subscribe: Subscribe, seed: int
 ) -> Scenario:
-    steps = [step for block in blocks for step in block.steps]
+    steps = _once(step for block in blocks for step in block.steps)
     if not blocks[-1].last:
         steps.append(Settle())
     recoveries = {block.resync for block in blocks}
@@ -146,6 +146,24 @@ def _assembled(
             tags=("fuzz",),
         )
     )
+
+
+def _once(steps: Iterable[Step]) -> list[Step]:
+    """Without the faults that an earlier one stands in the way of: of the same kind, and made to strike several times."""
+    kept: list[Step] = []
+    standing: set[type[specs.Spec]] = set()
+    for step in steps:
+        if isinstance(step, Inject | Oddity):
+            kind = type(step.fault)
+            if kind in standing:
+                continue
+            if (
+                isinstance(step.fault, specs.StaleRest | specs.StraddledRest | specs.PiecedRest)
+                and step.fault.times > 1
+            ):
+                standing.add(kind)
+        kept.append(step)
+    return kept
 
 
 def _never_live(draw: Draw, dialect: Dialect, swarm: Sequence[str]) -> Scenario | None:

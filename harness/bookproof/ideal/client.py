@@ -111,9 +111,13 @@ class IdealClient:
             self.nursery.start_soon(self.keep_alive, socket, generation)
             frames = socket.frames()
             while True:
-                with trio.move_on_after(self.silence) as scope:
+                with trio.move_on_at(socket.heard + self.silence) as scope:
                     frame = await anext(frames)
                 if scope.cancelled_caught:
+                    if trio.current_time() < socket.heard + self.silence:
+                        # only pings came, but the exchange lives
+                        frames = socket.frames()
+                        continue
                     self.emit(EventShown(kind="error", message="the exchange is silent: reconnecting"))
                     raise Reconnect
                 self.lived = True

@@ -35,6 +35,8 @@ class Socket:
         self._binary = False
         self._early: list[object] = []
         """What came in the same bytes as the handshake's answer."""
+        self.heard = trio.current_time()
+        """When anything last came, pings included."""
 
     @classmethod
     async def open(cls, connect: Connect, url: str) -> Socket:
@@ -126,6 +128,7 @@ class Socket:
     async def _receive(self) -> None:
         data = await self._stream.receive_some(65536)
         if data:
+            self.heard = trio.current_time()
             self._protocol.receive_data(data)
         else:
             self._protocol.receive_eof()

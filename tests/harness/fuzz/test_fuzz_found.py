@@ -11,7 +11,7 @@ from bookproof.results import Verdict
 from bookproof.selftest.prove import run_in_memory
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market.events import Shape
-from bookproof_exchange.scenario.model import Converge, Expect, Inject, Scenario, Send, Settle, Subscribe, Sync
+from bookproof_exchange.scenario.model import Converge, Expect, Inject, Quiet, Scenario, Send, Settle, Subscribe, Sync
 
 
 @pytest.mark.parametrize("seed", range(1, 7))
@@ -33,4 +33,24 @@ def test_a_checksum_of_ten_levels_cannot_vouch_for_a_window_of_25(seed: int) -> 
         )
     )
     (run,) = run_in_memory([Case(dialect="kraken-v2", scenario=scenario, seed=seed)])
+    assert run.result.verdict is Verdict.PASS, msgspec.to_builtins(run.result.checks)
+
+
+@pytest.mark.parametrize("dialect", ["kraken-v2", "binance-spot", "mexc-v3"])
+def test_a_market_without_updates_is_no_dead_connection(dialect: str) -> None:
+    """Who hears pings or answers hears that the exchange lives. The ideal client counted only data, and left a quiet market
+    after a minute."""
+    scenario = named(
+        Scenario(
+            id="fuzz/unnamed",
+            title="t",
+            purpose="p",
+            rules=("no-false-alarm",),
+            dialects=(dialect,),
+            script=(Sync(), Send(), Quiet(seconds=150), Send(), Settle()),
+            slow=True,
+            expect=Expect(resync="none"),
+        )
+    )
+    (run,) = run_in_memory([Case(dialect=dialect, scenario=scenario, seed=1)])
     assert run.result.verdict is Verdict.PASS, msgspec.to_builtins(run.result.checks)
