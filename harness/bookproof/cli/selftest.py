@@ -228,13 +228,13 @@ def _matrix(
     if not page.parent.is_dir():
         raise UsageError("--matrix renews a file of Bookproof's own repository: run it in a checkout")
     only = {scenario for listed in scenarios.values() for scenario in listed} if partly else ()
-    outcomes: list[Outcome] = []
+    records = record.load()
     for outcome in run_jobs(matrix_jobs(dialects, names, only), jobs):
-        outcomes.append(outcome)
+        # kept at once: who interrupts half an hour's work does not lose it
+        records = merged(records, [outcome])
+        record.save(records.values())
         named = sum(kill.named for kill in outcome.kills.values())
         click.echo(f"{outcome.job.dialect:<14} {outcome.job.name:<30} falls in {named} of {outcome.runs}")
-    records = merged(record.load(), outcomes)
-    record.save(records.values())
     text = kill_matrix(records)
     page.write_text(text, encoding="utf-8")
     click.echo(text)

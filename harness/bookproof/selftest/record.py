@@ -67,7 +67,10 @@ def save(records: Iterable[Record], path: Path = PATH) -> None:
         lines.append(
             f'{{"dialect": {_json(record.dialect)},\n "scenarios": {_json(record.scenarios)},\n "kills": {{\n{kills}\n }}}}'
         )
-    path.write_text("[" + ",\n".join(lines) + "]\n", encoding="utf-8")
+    # at once: nobody reads half of it
+    new = path.with_suffix(".new")
+    new.write_text("[" + ",\n".join(lines) + "]\n", encoding="utf-8")
+    new.replace(path)
 
 
 def _json(value: object) -> str:
