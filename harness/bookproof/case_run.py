@@ -369,7 +369,7 @@ def conclude(running: _Running) -> CaseRun:
         return CaseRun(result=result, evidence=records, chains={}, exchange=exchange)
     chains = running.follow().chains()
     facts = facts_of(running, chains)
-    judged, lag = judge_with_lag(facts, records)
+    judged, lag = judge_with_lag(facts, records, running.matchers)
     checks = [weighed(check, running.dialect.rules) for check in judged]
     checks.extend(_self_check(running, chains))
     verdict = worst([check.verdict for check in checks])
@@ -425,6 +425,7 @@ def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
         if running.dialect.traits.sequence and not _edited(scenario, _RENUMBERING)
         else {},
         faults_armed=sum(isinstance(step, Inject | Oddity) for step in scenario.script),
+        impossible=running.exchange.impossible,
         await_levels={
             place: step.level for place, step in enumerate(scenario.script, start=1) if isinstance(step, Await)
         },

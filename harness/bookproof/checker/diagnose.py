@@ -354,10 +354,24 @@ class Diagnostician:
                 continue
             if level.truth and 0 < abs(level.shown - level.truth) * 10_000 <= level.truth:
                 return "precision", f"{self._label(level)} is almost, but not exactly, the size sent.", None, {}
+            corrupt = self._sent_with(level, observed.position)
+            if corrupt is not None:
+                says = f"{self._label(level)} has the size that the message at position {corrupt} gave it, wrongly."
+                return "wrong-size", says, corrupt, {}
             position = self._position_of(
                 self._history.last_write(level.side, level.price, nearest) or 0, observed.position
             )
             return "wrong-size", f"{self._label(level)} has a size that was never sent for it.", position, {}
+        return None
+
+    def _sent_with(self, level: _Wrong, before: int) -> int | None:
+        """The last message that gave the level the size shown, which the market never did: a fault's work."""
+        wanted = (level.side, level.price, level.shown)
+        for sent in reversed(self._timeline.deliveries.get(self._symbol, ())):
+            if sent.position < before and any(
+                (change.side, change.price, change.size) == wanted for change in sent.message.changes
+            ):
+                return sent.position
         return None
 
     # --- helpers ---------------------------------------------------------------------------------------------------

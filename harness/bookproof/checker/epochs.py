@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Sequence
 
 from bookproof.checker.facts import Chain
@@ -21,15 +22,7 @@ class Epoch:
         """States that are not the truth (undetectably): fingerprint as shown -> (version, position) in order."""
         self.opaque: int | None = None
         """The position of the first such state whose fingerprint at the shown depth is not known."""
-        self.retreat: int | None = min(
-            (
-                after.position
-                for chain in chains
-                for before, after in itertools.pairwise(chain.states)
-                if after.index < before.index
-            ),
-            default=None,
-        )
+        self.retreat: int | None = min((at for at in map(_retreat, chains) if at is not None), default=None)
         """The position from which the ideal client itself is back at an older version: an update out of order that its
         checksum could not tell (the two touch the same level). From there on going back proves nothing."""
 
@@ -59,6 +52,14 @@ class Epoch:
                 if state.position < position:
                     newest = max(newest, state.index)
         return newest
+
+
+def _retreat(chain: Chain) -> int | None:
+    """Where a chain first goes back to an older version."""
+    indexes = [state.index for state in chain.states]
+    back = itertools.compress(itertools.count(1), map(operator.lt, indexes[1:], indexes))
+    first = next(back, None)
+    return None if first is None else chain.states[first].position
 
 
 def epochs(chains: Sequence[Chain], depth_shown: int | None) -> list[Epoch]:

@@ -85,6 +85,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The scenario holds a fault that the ideal client cannot notice."""
     faults_armed: int = 0
     """How many faults the scenario arms (their numbers are distinct in `Struck.fault`); V0 asks that each struck."""
+    impossible: tuple[str, ...] = ()
+    """Why some of them could not, on the connections that the client chose: the case is then unsupported, not vacuous."""
     sequence_base: Mapping[str, int] = {}
     """By symbol: version i has the venue's sequence number ``base + i``. Empty where the dialect has no sequence: S6 is
     then not judged."""

@@ -31,11 +31,14 @@ def freshness(facts: Facts, evidence: Sequence[Evidence]) -> Lag:
     return judge_with_lag(facts, evidence)[1]
 
 
-def judge_with_lag(facts: Facts, evidence: Sequence[Evidence]) -> tuple[tuple[Check, ...], Lag]:
-    """`judge` and `freshness` at the cost of one."""
+def judge_with_lag(
+    facts: Facts, evidence: Sequence[Evidence], matchers: Mapping[str, Matcher] | None = None
+) -> tuple[tuple[Check, ...], Lag]:
+    """`judge` and `freshness` at the cost of one. ``matchers``: by symbol, those that the case was run with, if there are
+    any; what they have read already need not be read again."""
     with _no_collection():
         timeline = Timeline(facts, evidence)
-        judges = _judges(facts, timeline)
+        judges = _judges(facts, timeline, matchers or {})
         trades = judge_trades(facts, timeline)
         checks = [*_vacuity(facts, timeline, judges), *_safety(facts, timeline, judges)]
         checks += waits(facts, timeline, judges)
@@ -59,13 +62,16 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _judges(facts: Facts, timeline: Timeline) -> dict[str, SymbolJudge]:
+def _judges(facts: Facts, timeline: Timeline, known: Mapping[str, Matcher]) -> dict[str, SymbolJudge]:
+    def matcher(symbol: str, depth: int | None) -> Matcher:
+        found = known.get(symbol)
+        if found is not None and found.depth == depth:
+            return found
+        instrument, sort = facts.instruments[symbol], facts.sorted_by_adapter
+        return Matcher(facts.truths[symbol], instrument, depth, facts.numbers, sort=sort)
+
     matchers: Mapping[str, list[Matcher]] = {
-        symbol: [
-            Matcher(truth, facts.instruments[symbol], depth, facts.numbers, sort=facts.sorted_by_adapter)
-            for depth in depths(facts, timeline, symbol)
-        ]
-        for symbol, truth in facts.truths.items()
+        symbol: [matcher(symbol, depth) for depth in depths(facts, timeline, symbol)] for symbol in facts.truths
     }
     judges = {symbol: SymbolJudge(facts, timeline, symbol, matchers) for symbol in facts.truths}
     for judged in judges.values():
@@ -92,7 +98,11 @@ def _vacuity(facts: Facts, timeline: Timeline, judges: Mapping[str, SymbolJudge]
         vacuous("no-trades", "No trade was sent to the client: it did not subscribe to trades, or there was none.")
     struck = {record.fault for record in timeline.struck}
     if len(struck) < facts.faults_armed:
-        vacuous("fault-idle", f"Only {len(struck)} of the scenario's {facts.faults_armed} faults struck.")
+        if facts.impossible:
+            idle = Finding(verdict=Verdict.UNSUPPORTED, anomaly="fault-impossible", message=" ".join(facts.impossible))
+            findings.append(idle)
+        else:
+            vacuous("fault-idle", f"Only {len(struck)} of the scenario's {facts.faults_armed} faults struck.")
     reached = {
         record.fault
         for record in timeline.struck

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
 from bisect import bisect_left
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Literal
 
 from bookproof.checker.facts import Region
@@ -39,26 +38,29 @@ def scaled(text: str, decimals: int, numbers: Numbers) -> int:
 
     A float client's number is taken as binary64 and matches the decimal that it is the nearest double of (the market
     keeps to 15 significant digits, so the shortest spelling of the double *is* that decimal)."""
-    if numbers == "float":
-        try:
-            text = repr(float(text))
-        except ValueError:
-            raise NumberError(f"{text!r} is not a number") from None
+    return _nearest(text, decimals) if numbers == "float" else from_text(text, decimals)
+
+
+def _nearest(text: str, decimals: int) -> int:
+    try:
+        text = repr(float(text))
+    except ValueError:
+        raise NumberError(f"{text!r} is not a number") from None
     return from_text(text, decimals)
 
 
 class _Rows(dict[Row, int]):
-    """Row as shown -> ``price << 64 | level hash``.
+    """Row as shown -> ``place << 64 | level hash``, the place being the price of an ask and the negated price of a bid.
 
     One number serves both questions: sums of these hold the fingerprint in their low 64 bits (carries only go up), and
-    they sort as their prices do."""
+    they sort as their side does, the best first."""
 
     def __init__(self, side: Side, instrument: Instrument, numbers: Numbers) -> None:
         super().__init__()
         self._side = side
         self._price_decimals = instrument.price_decimals
         self._size_decimals = instrument.size_decimals
-        self._numbers: Numbers = numbers
+        self._scaled = _nearest if numbers == "float" else from_text
         self._prices: dict[str, int] = {}
 
     def level(self, row: Row) -> tuple[int, int]:
@@ -68,8 +70,8 @@ class _Rows(dict[Row, int]):
             # prices come again with other sizes
             price = self._prices.get(row[0])
             if price is None:
-                price = self._prices[row[0]] = scaled(row[0], self._price_decimals, self._numbers)
-            size = scaled(row[1], self._size_decimals, self._numbers)
+                price = self._prices[row[0]] = self._scaled(row[0], self._price_decimals)
+            size = self._scaled(row[1], self._size_decimals)
         except NumberError:
             raise BadRow("precision" if all(map(_finite, row)) else "number", row) from None
         if size <= 0 or price <= 0:
@@ -78,7 +80,8 @@ class _Rows(dict[Row, int]):
 
     def __missing__(self, row: Row) -> int:
         price, size = self.level(row)
-        packed = price << _BITS | level_hash(self._side, price, size)
+        side = self._side
+        packed = ((price if side else -price) << _BITS) + level_hash(side, price, size)
         self[row] = packed
         return packed
 
@@ -87,27 +90,27 @@ class _Shown:
     """The side shown last, and its fingerprint. Most updates leave a side as it was, or change one row of it: comparing
     with the last one is cheaper than looking up every row."""
 
-    def __init__(self, packed: _Rows, numbers: Numbers, size_decimals: int, *, descending: bool, sort: bool) -> None:
+    def __init__(self, packed: _Rows, numbers: Numbers, size_decimals: int, *, sort: bool) -> None:
         self._packed = packed
         self._numbers: Numbers = numbers
         self._size_decimals = size_decimals
-        self._in_order: Callable[[int, int], bool] = operator.ge if descending else operator.le
-        self._descending = descending
         self._sort = sort
-        self._rows: tuple[Row, ...] = ()
+        self.rows: tuple[Row, ...] = ()
+        self.total: int | None = 0
+        """The fingerprint of ``rows`` (only its low 64 bits count); None where they cannot be a side."""
         self._levels: list[int] | None = []
         """Packed, row by row; None where the rows do not stand for a level each, or no fingerprint came of them."""
-        self._total: int | None = 0
 
     def fingerprint(self, rows: Sequence[Row]) -> int | None:
         """Of this side (only its low 64 bits count); None where it cannot be one."""
-        if rows is self._rows or rows == self._rows:
-            return self._total
+        last = self.rows
+        if rows is last or rows == last:
+            return self.total
         rows = tuple(rows)  # (no copy of what is a tuple already)
-        if not self._step(rows):
-            self._levels, self._total = self._afresh(rows)
-        self._rows = rows
-        return self._total
+        if not self._step(rows, last):
+            self._levels, self.total = self._afresh(rows)
+        self.rows = rows
+        return self.total
 
     def _afresh(self, rows: tuple[Row, ...]) -> tuple[list[int] | None, int | None]:
         single = True
@@ -122,51 +125,63 @@ class _Shown:
                 levels = list(map(self._packed.__getitem__, merged))
             except BadRow:
                 return None, None
-        if not self._sort and levels != sorted(levels, reverse=self._descending):
+        if not self._sort and levels != sorted(levels):
             return None, None
         return levels if single else None, sum(levels)
 
-    def _step(self, rows: tuple[Row, ...]) -> bool:
+    def _step(self, rows: tuple[Row, ...], last: tuple[Row, ...]) -> bool:
         """Go on from the last side where one row was changed, came or went (and another one left or entered the window
         at its end). False: it is something else, and nothing was done."""
-        last, levels, total = self._rows, self._levels, self._total
+        levels, total = self._levels, self.total
         if levels is None or total is None:
             return False
+        at = _first_difference(rows, last)
         more = len(rows) - len(last)
-        at = next(itertools.compress(itertools.count(), map(operator.ne, rows, last)), min(len(rows), len(last)))
         try:
-            if not more and rows[at + 1 :] == last[at + 1 :]:
-                new = self._packed[rows[at]]
-                total += new - levels[at]
-                levels[at] = new
-            elif not more and rows[at + 1 :] == last[at:-1]:
-                new = self._packed[rows[at]]
-                total += new - levels.pop()
-                levels.insert(at, new)
-            elif not more and rows[at:-1] == last[at + 1 :]:
-                new = self._packed[rows[-1]]
-                total += new - levels.pop(at)
-                levels.append(new)
-                at = len(levels) - 1
+            if not more:
+                after = rows[at + 1 :]
+                if after == last[at + 1 :]:
+                    new = self._packed[rows[at]]
+                    total += new - levels[at]
+                    levels[at] = new
+                elif after == last[at:-1]:
+                    new = self._packed[rows[at]]
+                    total += new - levels.pop()
+                    levels.insert(at, new)
+                elif rows[at:-1] == last[at + 1 :]:
+                    new = self._packed[rows[-1]]
+                    total += new - levels.pop(at)
+                    levels.append(new)
+                    at = len(levels) - 1
+                else:
+                    return False
             elif more == 1 and rows[at + 1 :] == last[at:]:
                 new = self._packed[rows[at]]
                 total += new
                 levels.insert(at, new)
             elif more == -1 and rows[at:] == last[at + 1 :]:
-                self._total = total - levels.pop(at)
+                self.total = total - levels.pop(at)
                 return True
             else:
                 return False
         except BadRow:
             return False
-        self._total = total
-        if not self._sort:
-            in_order = self._in_order
-            if (at and not in_order(levels[at - 1], new)) or (
-                at + 1 < len(levels) and not in_order(new, levels[at + 1])
-            ):
-                self._levels = self._total = None
+        self.total = total
+        if not self._sort and (
+            (at and levels[at - 1] > new) or (at + 1 < len(levels) and new > levels[at + 1])
+        ):  # not the best first
+            self._levels = self.total = None
         return True
+
+
+def _first_difference(rows: tuple[Row, ...], last: tuple[Row, ...]) -> int:
+    """The first place in which two sides differ; the length of the shorter one where one begins with the other."""
+    least = min(len(rows), len(last))
+    for at in range(least):
+        # a driver keeps a row that comes again as the same object; most updates are near the touch
+        if rows[at] is not last[at] and rows[at] != last[at]:
+            return at
+    return least
 
 
 def _finite(text: str) -> bool:
@@ -217,8 +232,8 @@ class Matcher:
         self._bids = _Rows(Side.BID, instrument, numbers)
         self._asks = _Rows(Side.ASK, instrument, numbers)
         decimals = instrument.size_decimals
-        self._shown_bids = _Shown(self._bids, numbers, decimals, descending=True, sort=sort)
-        self._shown_asks = _Shown(self._asks, numbers, decimals, descending=False, sort=sort)
+        self._shown_bids = _Shown(self._bids, numbers, decimals, sort=sort)
+        self._shown_asks = _Shown(self._asks, numbers, decimals, sort=sort)
         self._seen = 0
         self._versions: dict[int, list[int]] = {}
         self._history: History | None = None
@@ -264,17 +279,22 @@ class Matcher:
         if shown is None:
             return ()
         if region is None or (region.worst_bid is None and region.worst_ask is None):
-            if self._seen <= self.truth.last:
-                self._extend()
-            return self._versions.get(shown, ())
+            return self.by_fingerprint().get(shown, ())
         return self._within(bids, asks, region)
+
+    def by_fingerprint(self) -> Mapping[int, Sequence[int]]:
+        """The versions that there are now, ascending, by fingerprint."""
+        if self._seen <= self.truth.last:
+            self._extend()
+        return self._versions
 
     def fingerprint(self, bids: Sequence[Row], asks: Sequence[Row]) -> int | None:
         """Of the book as shown; None where it cannot be a book: a row that is no level, a side that is not sorted.
 
         A price shown twice gives a fingerprint that no version has."""
-        bid = self._shown_bids.fingerprint(bids)
-        ask = self._shown_asks.fingerprint(asks)
+        shown_bids, shown_asks = self._shown_bids, self._shown_asks
+        bid = shown_bids.total if bids is shown_bids.rows else shown_bids.fingerprint(bids)
+        ask = shown_asks.total if asks is shown_asks.rows else shown_asks.fingerprint(asks)
         return None if bid is None or ask is None else (bid + ask) & _MASK
 
     def decode(self, bids: Sequence[Row], asks: Sequence[Row]) -> tuple[Scaled, Scaled]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -14,6 +15,7 @@ from bookproof.checker.finding import Finding
 from bookproof.checker.match import Matcher
 from bookproof.checker.timeline import Silence, Timeline
 from bookproof.results import Verdict
+from bookproof_exchange.dialects.api import Kind
 from bookproof_exchange.evidence import Observed
 
 #: So many wrong books of one symbol are explained; the rest are counted.
@@ -60,13 +62,7 @@ class SymbolJudge:
         self.epochs: list[Epoch] = epochs(self.chains, facts.depth_shown)
         self.silences: list[Silence] = timeline.silences(symbol)
         self.walk = Walk(self.epochs)
-        self.diagnostician = Diagnostician(
-            symbol,
-            self.matchers[0],
-            timeline,
-            {other: found[0] for other, found in matchers.items() if other != symbol},
-            [(epoch.root, epoch.snapshot_index) for epoch in self.epochs],
-        )
+        self._others = {other: found[0] for other, found in matchers.items() if other != symbol}
         self.findings: dict[str, list[Finding]] = {name: [] for name in ("S1", "S2", "S3", "S4", "S5", "S6")}
         self.wrong = 0
         """How many observations broke S1."""
@@ -91,13 +87,20 @@ class SymbolJudge:
         self._torn: list[Finding] = []
         self._explained: tuple[Observed, Diagnosis] | None = None
 
+    @functools.cached_property
+    def diagnostician(self) -> Diagnostician:
+        """Explains wrong books; few cases need it."""
+        roots = [(epoch.root, epoch.snapshot_index) for epoch in self.epochs]
+        return Diagnostician(self.symbol, self.matchers[0], self.timeline, self._others, roots)
+
     def run(self) -> None:
         """Judge every observation of the symbol."""
         positions, newest = self.timeline.highs(self.symbol)
         high, at, count = -1, 0, len(positions)
-        quick = bool(self._plain and self.epochs) and not (self._departing or self._rejected or self.silences)
+        quick = self._quick()
         for observed in self.timeline.observed.get(self.symbol, ()):
-            while at < count and positions[at] < observed.position:
+            position = observed.position
+            while at < count and positions[at] < position:
                 high = newest[at]
                 at += 1
             if observed.claim != "live":
@@ -105,7 +108,7 @@ class SymbolJudge:
                 self._notice_silence(observed)
                 continue
             self.live += 1
-            if not (quick and self._quick(observed, high)):
+            if not (quick and quick(observed, position, high)):
                 self._observe(observed, high)
         self._settle_pending(wrong=True)
         for finding in self._torn:
@@ -123,33 +126,45 @@ class SymbolJudge:
 
     # --- one observation ------------------------------------------------------------------------------------------
 
-    def _quick(self, observed: Observed, high: int) -> bool:
-        """The short way for by far the most usual observation: one candidate, further on in the same epoch, nothing in
-        the case that would have to be looked at besides. False: nothing was decided."""
-        plain, walk = self._plain, self.walk
-        if plain is None or not observed.bids or not observed.asks:
-            return False
-        found = plain.candidates(observed.bids, observed.asks)
-        if len(found) != 1:
-            return False
-        version = found[0]
-        if version > high or version < self._floor or version < walk.index or version not in self._published:
-            return False
-        seen = walk.epochs[walk.at].visible.get(version)
-        if seen is None or seen >= observed.position or self._pending:
-            return False
-        self.judged += 1
-        self.last_right = True
-        walk.index = self._floor = version
-        if observed.read is not None:
-            self.versions.append((observed, version))
-        if (
-            observed.version is not None
-            and isinstance(observed.version, int)
-            and not isinstance(observed.version, bool)
-        ):
-            self._stated(observed, found)
-        return True
+    def _quick(self) -> Callable[[Observed, int, int], bool] | None:
+        """The short way for by far the most usual observation: it goes on in the same epoch, and there is nothing in the
+        case that would have to be looked at besides. None: there is. What is returned gets an observation, its position
+        and the newest version sent by then, and does what `_observe` would; False: nothing was decided."""
+        plain, walk, published = self._plain, self.walk, self._published
+        if plain is None or not self.epochs or self._departing or self._rejected or self.silences:
+            return None
+        fingerprint, by_fingerprint = plain.fingerprint, plain.by_fingerprint()
+        states = self.symbol in self.facts.sequence_base
+
+        def quick(observed: Observed, position: int, high: int) -> bool:
+            bids, asks = observed.bids, observed.asks
+            if not bids or not asks:
+                return False
+            shown = fingerprint(bids, asks)
+            found = by_fingerprint.get(shown) if shown is not None else None
+            floor = walk.index
+            if found is None or floor != self._floor:
+                return False
+            # the first that does not go back; more than one where what changed lies deeper than what is shown
+            version = found[0]
+            if version < floor:
+                at = bisect_left(found, floor)
+                if at == len(found):
+                    return False
+                version = found[at]
+            if version > high or version not in published:
+                return False
+            seen = walk.epochs[walk.at].visible.get(version)
+            if seen is None or seen >= position:
+                return False
+            self.judged += 1
+            self.last_right = True
+            walk.index = self._floor = version
+            if observed.read is not None or (states and type(observed.version) is int):
+                self._right(observed, self._versions(observed, high))
+            return True
+
+        return quick
 
     def _observe(self, observed: Observed, high: int) -> None:
         position = observed.position
@@ -188,10 +203,14 @@ class SymbolJudge:
         if silence is not None:
             self._late_claim(observed, silence)
         if versions:
-            if observed.read is not None:
-                self.versions.append((observed, versions[-1]))
-            if isinstance(observed.version, int) and not isinstance(observed.version, bool):
-                self._stated(observed, versions)
+            self._right(observed, versions)
+
+    def _right(self, observed: Observed, versions: Sequence[int]) -> None:
+        """What is asked of a right book besides: which version it is (E4), and whether the client knows that (S6)."""
+        if observed.read is not None:
+            self.versions.append((observed, versions[-1]))
+        if type(observed.version) is int:
+            self._stated(observed, versions)
 
     def _versions(self, observed: Observed, high: int) -> Sequence[int]:
         """The published versions up to ``high`` that the observation equals, ascending."""
@@ -383,16 +402,38 @@ class SymbolJudge:
         broken = silence.chain.broken
         if version <= good or broken is None:
             return None
+        message = (
+            f"At position {observed.position} the client was live at version {version} of {self.symbol}. "
+            f"Its book broke at position {broken.position} ({_reason(broken)}), after version {good}."
+        )
+        resumed = broken.reason == "closed" and self._joins(broken.position, good, version, observed.position)
+        if resumed:
+            message += (
+                " No snapshot came since; the sequence numbers of the new connection go on where those of the old one "
+                "ended, so the book is right, but nothing promises that they do."
+            )
         return Finding(
-            verdict=Verdict.FAIL,
-            anomaly="rejected-applied" if rejected else "beyond-break",
-            message=f"At position {observed.position} the client was live at version {version} of {self.symbol}. "
-            f"Its book broke at position {broken.position} ({_reason(broken)}), after version {good}.",
+            verdict=Verdict.WARN if resumed else Verdict.FAIL,
+            anomaly="resumed" if resumed else "rejected-applied" if rejected else "beyond-break",
+            message=message,
             position=observed.position,
             cause=broken.position,
             shown=as_shown(observed),
             truth=self.diagnostician.top(max(good, 0)),
         )
+
+    def _joins(self, since: int, good: int, version: int, until: int) -> bool:
+        """Whether the messages sent after a connection ended lead, number by number, from the last good version to this
+        one: who goes on with the old book can then know that he missed nothing."""
+        if self.symbol not in self.facts.sequence_base:
+            return False
+        reached = good
+        for sent in self.timeline.deliveries.get(self.symbol, ()):
+            if sent.message.kind is Kind.UPDATE and since < sent.position < until:
+                if sent.message.first > reached + 1:
+                    return False
+                reached = max(reached, sent.message.last)
+        return reached >= version
 
     def _late_claim(self, observed: Observed, silence: Silence) -> None:
         """Still live although the client must have read what broke its book."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bookproof.checker.facts import Chain, Facts, Region
 from bookproof_exchange.dialects.api import Intent, Kind, Subscribed, Unsubscribed
@@ -25,8 +26,6 @@ from bookproof_exchange.evidence import (
     Waited,
 )
 from bookproof_exchange.market import Side
-
-BOOK_KINDS = (Kind.SNAPSHOT, Kind.UPDATE)
 
 
 class Proof:
@@ -65,20 +64,38 @@ class Recovery:
         self.connection = connection
 
 
+class _Stream:
+    """What was sent of one symbol's book, in the making."""
+
+    __slots__ = ("deliveries", "newest", "positions", "published", "versions")
+
+    def __init__(self) -> None:
+        self.deliveries: list[Sent] = []
+        self.published: set[int] = set()
+        self.newest = -1
+        self.positions: list[int] = []
+        self.versions: list[int] = []
+
+    def publish(self, position: int, version: int) -> None:
+        self.published.add(version)
+        if version > self.newest:
+            self.newest = version
+            self.positions.append(position)
+            self.versions.append(version)
+
+
 class Timeline:
     """Look-ups over one case's evidence. Built in one pass."""
 
     def __init__(self, facts: Facts, evidence: Sequence[Evidence]) -> None:
         position = operator.attrgetter("position")
-        ordered = all(map(operator.le, map(position, evidence), map(position, evidence[1:])))
+        positions = list(map(position, evidence))
         self.facts = facts
-        self.records: Sequence[Evidence] = evidence if ordered else sorted(evidence, key=position)
-        self.published: dict[str, set[int]] = {}
-        """By symbol: the versions that a client may ever show."""
-        self.deliveries: dict[str, list[Sent]] = {}
-        """By symbol: book messages, in order."""
+        self.records: Sequence[Evidence] = (
+            evidence if positions == sorted(positions) else sorted(evidence, key=position)
+        )
+        self._streams: dict[str, _Stream] = {}
         self.trades: dict[str, list[Sent]] = {}
-        self.sent: dict[int, Sent] = {}
         self.snapshots: dict[str, list[int]] = {}
         """By symbol: the positions of delivered snapshots."""
         self.regions: dict[str, list[tuple[int, Region]]] = {}
@@ -98,7 +115,6 @@ class Timeline:
         self.repeats: list[tuple[int, str]] = []
         """Subscriptions to what the connection had already: (position, symbol)."""
         self._asked: dict[int, Asked] = {}
-        self._high: dict[str, tuple[list[int], list[int]]] = {}
         for record in self.records:
             # the two kinds that come by the thousand, without the detour
             if type(record) is Observed:
@@ -118,15 +134,33 @@ class Timeline:
         for regions in self.regions.values():
             regions.sort(key=operator.itemgetter(0))
 
+    @functools.cached_property
+    def published(self) -> Mapping[str, set[int]]:
+        """By symbol: the versions that a client may ever show."""
+        return {symbol: stream.published for symbol, stream in self._streams.items()}
+
+    @functools.cached_property
+    def deliveries(self) -> Mapping[str, list[Sent]]:
+        """By symbol: book messages, in order."""
+        return {symbol: stream.deliveries for symbol, stream in self._streams.items() if stream.deliveries}
+
+    @functools.cached_property
+    def sent(self) -> Mapping[int, Sent]:
+        """Book messages by position, in order."""
+        messages = [message for stream in self._streams.values() for message in stream.deliveries]
+        messages.sort(key=operator.attrgetter("position"))
+        return {message.position: message for message in messages}
+
     def high(self, symbol: str, position: int) -> int:
         """The newest version of the symbol sent before ``position``; -1: none was."""
-        positions, versions = self._high.get(symbol, ([], []))
+        positions, versions = self.highs(symbol)
         at = bisect_right(positions, position - 1)
         return versions[at - 1] if at else -1
 
     def highs(self, symbol: str) -> tuple[Sequence[int], Sequence[int]]:
         """The positions at which a newer version of the symbol was sent than ever before, and those versions."""
-        return self._high.get(symbol, ((), ()))
+        stream = self._streams.get(symbol)
+        return ((), ()) if stream is None else (stream.positions, stream.versions)
 
     def time(self, observed: Observed) -> float:
         """When the shown state was the client's, at the earliest that is certain not to blame it."""
@@ -213,18 +247,18 @@ class Timeline:
 
     def _sent(self, record: Sent) -> None:
         message = record.message
-        if message.feed is None:
+        feed, kind = message.feed, message.kind
+        if feed is None:
             return
-        symbol = message.feed.symbol
-        if message.feed.channel == "trades":
-            if message.kind is Kind.TRADES:
-                self.trades.setdefault(symbol, []).append(record)
-        elif message.kind in BOOK_KINDS:
-            self.sent[record.position] = record
-            self.deliveries.setdefault(symbol, []).append(record)
-            self._publish(symbol, record.position, message.last)
-            if message.kind is Kind.SNAPSHOT:
-                self.snapshots.setdefault(symbol, []).append(record.position)
+        if feed.channel == "trades":
+            if kind is Kind.TRADES:
+                self.trades.setdefault(feed.symbol, []).append(record)
+        elif kind is Kind.UPDATE or kind is Kind.SNAPSHOT:
+            stream = self._stream(feed.symbol)
+            stream.deliveries.append(record)
+            stream.publish(record.position, message.last)
+            if kind is Kind.SNAPSHOT:
+                self.snapshots.setdefault(feed.symbol, []).append(record.position)
 
     def _rest(self, record: Rest) -> None:
         snapshot = None if record.answer is None else record.answer.snapshot
@@ -235,7 +269,7 @@ class Timeline:
             return
         symbol = snapshot.symbol
         self.recoveries.append(Recovery(asked.position, asked.at, "snapshot", symbol))
-        self._publish(symbol, record.position, snapshot.index)
+        self._stream(symbol).publish(record.position, snapshot.index)
         self.snapshots.setdefault(symbol, []).append(record.position)
         truth = self.facts.truths.get(symbol)
         if snapshot.limit is not None and truth is not None:
@@ -249,16 +283,11 @@ class Timeline:
                 ),
             )
 
-    def _publish(self, symbol: str, position: int, version: int) -> None:
-        published = self.published.get(symbol)
-        if published is None:
-            published = self.published[symbol] = set()
-            self._high[symbol] = ([], [])
-        published.add(version)
-        positions, versions = self._high[symbol]
-        if not versions or version > versions[-1]:
-            positions.append(position)
-            versions.append(version)
+    def _stream(self, symbol: str) -> _Stream:
+        stream = self._streams.get(symbol)
+        if stream is None:
+            stream = self._streams[symbol] = _Stream()
+        return stream
 
     def _region(self, symbol: str, position: int, region: Region) -> None:
         if region != Region():

@@ -34,6 +34,8 @@ def _all(failed: Failed) -> Iterator[Clue]:
         check = failed.bad.get(name)
         if check is not None and check.anomaly in ("rejected-applied", "beyond-break", "false-live"):
             yield from conduct.dishonest(check)
+        elif check is not None and check.anomaly == "resumed":
+            yield "J", "After a reconnection it goes on with the book of before."
     if trades is not None:
         yield "T", trades.message
     if "S2" in failed.bad:

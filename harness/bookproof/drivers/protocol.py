@@ -448,17 +448,25 @@ def _book(
 
 
 class _Rows(dict[R, Row]):
-    """Rows as decoded -> checked, as evidence keeps them. Most of a book was in the one before: what comes again is the
-    same object, so that the checker, too, sees at a glance what changed."""
+    """Rows as decoded -> checked, as evidence keeps them. Most of a book was in the one before: what comes again, a row or
+    a whole side, is the same object, so that the checker, too, sees at a glance what changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, tuple[Row, ...]] = {}
 
     def side(self, side: str, rows: tuple[R, ...]) -> tuple[Row, ...]:
         """One side of a book; _Bad names the first row that is none."""
         if len(self) > MOST_ROWS:
             self.clear()
         try:
-            return tuple(map(self.__getitem__, rows))
+            checked = tuple(map(self.__getitem__, rows))
         except _BadRow as bad:
             raise _Bad(f"book.{side}[{rows.index(bad.row)}][{bad.column}]: {bad}") from None
+        if checked == self._last.get(side):
+            return self._last[side]
+        self._last[side] = checked
+        return checked
 
 
 class _TextRows(_Rows[tuple[str, ...]]):

@@ -110,8 +110,8 @@ def calm(draw: Draw, ground: Ground) -> Block:
                 steps.append(Read(symbol=symbol))
             return Block((*steps, Send(shape=refill, symbol=symbol)), rules=("thin-book",))
         case "quiet":
-            longest = 45.0 if ground.slow else 1.0
-            return Block((Quiet(seconds=draw(st.sampled_from((0.5, 1.0, 8.0, longest))) if ground.slow else longest),))
+            # (less than what a client may take for the end of a connection where the venue sends nothing else)
+            return Block((Quiet(seconds=draw(st.sampled_from((0.5, 1.0, 8.0, 45.0) if ground.slow else (0.3,)))),))
         case _:
             return Block((Send(count=draw(st.sampled_from((50, 150, 400))), symbol=symbol),))
 
@@ -338,7 +338,9 @@ def _ended(kind: str) -> Use:
         rules = (*rules, *told)
         variant = draw(st.sampled_from(("plain", "plain", "watched", "empty")))
         if variant == "watched" and kind == "close" and not between:
-            return Block((*before, *end, Quiet(seconds=3.0), Probe(), *_converge(draw)), "some", rules)
+            return Block(
+                (*before, *end, Quiet(seconds=3.0 if ground.slow else 1.0), Probe(), *_converge(draw)), "some", rules
+            )
         if variant == "empty" and kind == "close" and not between and not before:
             # the snapshot of the new connection has an empty side
             symbol, side = _symbol(draw, ground), draw(st.sampled_from(("bid", "ask")))

@@ -209,6 +209,12 @@ class Session(Protocol):
         """Live subscriptions, in the order made."""
         ...
 
+    @property
+    def lone(self) -> bool:
+        """Whether the venue sends nothing but one symbol's messages here, whatever happens: the address names one stream,
+        and nothing more was asked for."""
+        ...
+
     def open(self) -> Reply:
         """The connection was accepted (subscriptions in the URL count as made here)."""
         ...

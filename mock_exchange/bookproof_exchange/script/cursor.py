@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -36,6 +37,8 @@ class Cursor:
         """By symbol: the newest version that a REST snapshot showed."""
         self._waiting: list[tuple[Armed, specs.MessageFault]] = []
         """The message faults that have struck nowhere yet, in the order armed."""
+        self.impossible: list[str] = []
+        """Why faults cannot occur on the connections that the client chose."""
 
     def symbol(self, ordinal: int) -> str:
         """The scenario's symbol of this number, from 1."""
@@ -177,10 +180,17 @@ class Cursor:
 
     def _line(self, connection: Connection, feed: Feed) -> MessageLine:
         if feed not in connection.lines:
-            connection.lines[feed] = MessageLine(feed, self._edit)
+            connection.lines[feed] = MessageLine(feed, functools.partial(self._edit, connection))
         return connection.lines[feed]
 
-    def _edit(self, message: Message, edit: Edit) -> Message | None:
+    def _edit(self, connection: Connection, message: Message, edit: Edit) -> Message | None:
+        if edit.kind == "foreign-symbol" and connection.session is not None and connection.session.lone:
+            reason = (
+                f"No other symbol's message can come on connection {connection.number}: its address names one stream."
+            )
+            if reason not in self.impossible:
+                self.impossible.append(reason)
+            return None
         return self._dialect.edit(message, edit, self._view)
 
     def _through(self, connection: Connection, deliveries: Sequence[Delivery]) -> Iterator[Action]:

@@ -116,6 +116,11 @@ class Exchange:
         """Faults that never struck."""
         return self._armory.unfired()
 
+    @property
+    def impossible(self) -> tuple[str, ...]:
+        """Why faults that never struck cannot occur on the connections that the client chose."""
+        return tuple(self._cursor.impossible)
+
     def _struck(self, armed: Armed) -> None:
         if self.hold_on_strike and not armed.legal:
             self._hold.on = True

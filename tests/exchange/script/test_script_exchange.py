@@ -224,6 +224,23 @@ def test_an_edit_marks_what_it_touched(name: str) -> None:
     assert [record.kind for record in bench.struck()] == ["cut"]
 
 
+@pytest.mark.parametrize(
+    ("path", "occurs"),
+    [("/ws/btcusdt@depth@100ms", False), ("/stream?streams=btcusdt@depth@100ms", True), ("/ws", True)],
+)
+def test_another_symbol_does_not_come_on_an_address_that_names_one_stream(path: str, occurs: bool) -> None:
+    bench = Bench("binance-spot")
+    connection = bench.connect(path)
+    if path == "/ws":
+        bench.send(connection, Frame(b'{"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":1}'))
+    bench.arm(1, specs.Edited(edit="foreign-symbol"))
+    bench.advance(4)
+    assert bool(bench.struck()) is occurs
+    assert bool(bench.exchange.impossible) is not occurs
+    assert len(bench.exchange.unfired()) == (0 if occurs else 1)
+    check_evidence(bench)
+
+
 @each
 def test_a_message_fault_of_another_package_strikes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Twice:

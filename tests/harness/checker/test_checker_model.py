@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from random import Random
+from unittest import mock
 
 import msgspec
 from checker_world import INSTRUMENT, ScriptedTruth, World, jitter, real_truth, rows
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from bookproof.checker.epochs import Epoch, Walk, epochs
 from bookproof.checker.facts import Admissible, Chain, Region
 from bookproof.checker.history import History
-from bookproof.checker.judge import freshness, judge
+from bookproof.checker.judge import freshness, judge, judge_with_lag
 from bookproof.checker.match import Matcher, within
+from bookproof.checker.safety import SymbolJudge
 from bookproof.results import Verdict
 from bookproof_exchange.market import Book, Change, Levels, Side
 
@@ -315,6 +317,33 @@ class Ignores(Client):
             self.index = last
         else:
             super().handle(kind, first, last, bad)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_SEEDS, st.randoms(use_true_random=False), st.booleans(), st.sampled_from([Client, Ignores]))
+def test_the_short_way_and_what_was_read_before_change_nothing(
+    seed: int, random: Random, faults: bool, make: type[Client]
+) -> None:
+    truth = real_truth(seed % 50, 120)
+    world = World(truth)
+    client = make(world)
+    run(world, client, random, faults=faults)
+    for _ in range(6):
+        # right, late, early and back again, with a version that is stated or not
+        index = max(0, client.index + random.randint(-3, 1))
+        stated = random.choice([None, 100 + index, 100 + index - 1])
+        world.show_version(index, depth=5, version=stated, read=random.random() < 0.5)
+    facts = world.facts(sequence_base={INSTRUMENT.symbol: 100})
+    with mock.patch.object(SymbolJudge, "_quick", return_value=None):
+        long_way = judge_with_lag(facts, world.evidence)
+    assert judge_with_lag(facts, world.evidence) == long_way
+    used = Matcher(truth, INSTRUMENT, 5, "string")
+    for _ in range(5):
+        version = random.randint(0, truth.last)
+        used.candidates(rows(truth.levels(version, Side.BID, 5)), rows(truth.levels(version, Side.ASK, 5)))
+    assert judge_with_lag(facts, world.evidence, {INSTRUMENT.symbol: used}) == long_way
+    other = Matcher(truth, INSTRUMENT, 4, "string")  # not what is compared: not to be taken
+    assert judge_with_lag(facts, world.evidence, {INSTRUMENT.symbol: other}) == long_way
 
 
 @settings(max_examples=100, deadline=None)

@@ -307,6 +307,36 @@ def test_s4_a_live_state_beyond_the_break_fails_at_once(world: World) -> None:
     assert (checks["S4"].verdict, checks["S4"].anomaly) == (FAIL, "beyond-break")
 
 
+def test_s4_going_on_over_a_reconnection_without_a_loss_is_a_warning(world: World) -> None:
+    """The numbers say that nothing is missing: the book is right, though no venue promises that they go on."""
+    synced(world)
+    fingerprints = world.truth.fingerprints(5)
+    later = next(i for i in range(23, 50) if fingerprints[i] not in fingerprints[:i])
+    world.close()
+    world.connect()
+    for last in range(22, later + 1):
+        world.update(last)
+    world.show_version(later)
+    checks = world.judge(sequence_base={world.symbol: 1000})
+    assert (checks["S1"].verdict, checks["S4"].verdict) == (PASS, Verdict.WARN)
+    assert checks["S4"].anomaly == "resumed"
+    # without numbers nobody can know
+    assert (world.judge()["S4"].verdict, world.judge()["S4"].anomaly) == (FAIL, "beyond-break")
+
+
+def test_s4_going_on_over_a_loss_between_two_connections_fails(world: World) -> None:
+    synced(world)
+    fingerprints = world.truth.fingerprints(5)
+    later = next(i for i in range(24, 50) if fingerprints[i] not in fingerprints[:i])
+    world.close()
+    world.connect()
+    for last in range(23, later + 1):
+        world.update(last)
+    world.show_version(later)
+    checks = world.judge(sequence_base={world.symbol: 1000})
+    assert (checks["S4"].verdict, checks["S4"].anomaly) == (FAIL, "beyond-break")
+
+
 def test_s4_the_last_good_state_may_stand_until_noticed(world: World) -> None:
     synced(world)
     world.update(24, first=22)
@@ -508,3 +538,13 @@ def test_v0_vacuity(world: World) -> None:
     world.connections = 7
     world.struck(2)
     assert world.judge(faults_armed=2)["V0"].anomaly == "fault-unseen"
+
+
+def test_v0_a_fault_that_cannot_occur_on_the_clients_connection_is_unsupported(world: World) -> None:
+    world.connect()
+    world.snapshot(10)
+    world.show_version(10)
+    check = world.judge(faults_armed=1, impossible=("No other symbol's message can come here.",))["V0"]
+    assert (check.verdict, check.anomaly) == (Verdict.UNSUPPORTED, "fault-impossible")
+    world.struck()
+    assert world.judge(faults_armed=1, impossible=("It came all the same, elsewhere.",))["V0"].verdict is PASS

@@ -345,6 +345,8 @@ def test_a_row_that_comes_again_is_kept_once(numbers: Any, monkeypatch: pytest.M
     decoder = LineDecoder()
     decoder.expect(numbers)
     first = decoded(decoder, book_line([one, two], [two]))
+    again = decoded(decoder, book_line([two, one], [two]))
+    assert again.asks is first.asks
     again = decoded(decoder, book_line([two, one], [one]))
     assert again.bids[0] is first.bids[1]
     assert again.bids[1] is again.asks[0] is first.bids[0]

@@ -81,6 +81,10 @@ class BinanceSession:
     def feeds(self) -> Sequence[Feed]:
         return [stream.feed for stream in self._streams.values() if stream.feed is not None]
 
+    @property
+    def lone(self) -> bool:
+        return not self._combined and len(self._from_url) == 1 and self._streams.keys() == set(self._from_url)
+
     # --- the client's requests --------------------------------------------------------------------------------------
 
     def open(self) -> Reply:

@@ -27,7 +27,7 @@ from bookproof_exchange.dialects.api import (
     TradeReport,
 )
 from bookproof_exchange.market import Book, Change, Instrument, Side, Trade
-from bookproof_exchange.numbers import NumberError, from_text, to_text
+from bookproof_exchange.numbers import NumberError, from_text
 
 _CHANNELS = {"book": "book", "trades": "trade"}
 _NAMES = {wire: name for name, wire in _CHANNELS.items()}
@@ -131,20 +131,13 @@ class KrakenIdeal:
         point and then without leading zeros."""
         if checksum is None:
             return True
-        parts = []
-        for side in (Side.ASK, Side.BID):
-            for price, size in book.levels(side, 10):
-                parts.append(_digits(to_text(price, instrument.price_decimals)))
-                parts.append(_digits(to_text(size, instrument.size_decimals)))
+        # these digits are those of the scaled integers
+        parts = [f"{price}{size}" for side in (Side.ASK, Side.BID) for price, size in book.levels(side, 10)]
         return zlib.crc32("".join(parts).encode("ascii")) == checksum
 
     def keepalive(self) -> Frame | None:
         """The venue closes connections without activity for about a minute."""
         return Frame(b'{"method":"ping"}')
-
-
-def _digits(text: str) -> str:
-    return text.replace(".", "").lstrip("0")
 
 
 def _readable_symbol(payload: bytes) -> str | None:

@@ -89,6 +89,10 @@ class KrakenSession:
     def feeds(self) -> Sequence[Feed]:
         return tuple(self._feeds.values())
 
+    @property
+    def lone(self) -> bool:
+        return False  # subscriptions are made by messages, and a connection carries any number of symbols
+
     def open(self) -> Reply:
         """The status message. Its ``connection_id`` is above 2**63, as the venue's often is."""
         symbol = next(iter(self._view.instruments))

@@ -61,6 +61,10 @@ class MexcSession:
     def feeds(self) -> Sequence[Feed]:
         return tuple(topic.feed for topic in self._topics.values() if topic.feed is not None)
 
+    @property
+    def lone(self) -> bool:
+        return False  # subscriptions are made by messages, and a connection carries any number of symbols
+
     def open(self) -> Reply:
         if self._listen_key is None or listenkey.valid(self._listen_key):
             return Reply()
