@@ -90,7 +90,18 @@ def test_an_encoding_that_lacks_characters(cli: Cli) -> None:
     with spawn("scenario", "check", str(scenario), env={"PYTHONIOENCODING": "ascii"}) as process:
         assert process.wait(timeout=30) == 0
     client = cli.mutant("ignores-checksum")
-    args = ("run", "--dialect", "kraken-v2", "--client", client, "--scenarios", str(scenario), "--once")
+    args = (
+        "run",
+        "--dialect",
+        "kraken-v2",
+        "--client",
+        client,
+        "--scenarios",
+        str(scenario),
+        "--once",
+        "--time-scale",
+        "0.25",
+    )
     with spawn(*args, env={"PYTHONIOENCODING": "ascii"}) as process:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (1, "")

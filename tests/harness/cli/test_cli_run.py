@@ -25,6 +25,9 @@ __all__ = ["cli"]
 
 KRAKEN = ("--dialect", "kraken-v2")
 
+SOON = ("--time-scale", "0.25")
+"""For clients that never get it right: they are given up sooner."""
+
 
 def report(folder: str = "out") -> dict[str, Any]:
     """The report, which must validate; the other files must be whole."""
@@ -56,7 +59,7 @@ def test_a_failure_can_be_replayed_with_the_same_verdict(cli: Cli) -> None:
     scenarios = str(Path(cli.scenario()).parent)
     cli.scenario("other")
     client = cli.mutant("ignores-checksum")
-    args = (*KRAKEN, "--client", client, "--scenarios", scenarios, "--seed", "7")
+    args = (*KRAKEN, "--client", client, "--scenarios", scenarios, "--seed", "7", *SOON)
     found = cli("run", *args, "--report", "out", "--case", "own/single")
     assert found.status == 1
     (again,) = re.findall(r"^    again:  (bookproof replay out/failures/.*)$", found.out, re.MULTILINE)
@@ -99,7 +102,7 @@ def test_over_tls(cli: Cli) -> None:
 
 def test_quiet_shows_only_the_summary(cli: Cli) -> None:
     client = cli.mutant("ignores-checksum")
-    found = cli("run", *KRAKEN, "--client", client, "--scenarios", cli.scenario(), "-q", "--once")
+    found = cli("run", *KRAKEN, "--client", client, "--scenarios", cli.scenario(), "-q", "--once", *SOON)
     assert found.status == 1
     assert [line.split()[0] for line in found.out.splitlines()] == ["bookproof", "client:", "1", "exit"]
 
@@ -125,7 +128,7 @@ def test_strict(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_known_failures_from_nothing_to_green_to_stale(cli: Cli) -> None:
     client = cli.mutant("ignores-checksum")
-    args = ("run", *KRAKEN, "--scenarios", cli.scenario(), "--once", "--known-failures", "known.yaml")
+    args = ("run", *KRAKEN, "--scenarios", cli.scenario(), "--once", "--known-failures", "known.yaml", *SOON)
     found = cli(*args, "--client", client, "--update-known-failures")
     assert found.status == 1, "this run is judged by what the file held before"
     assert "known.yaml: " in found.out
@@ -235,7 +238,7 @@ def test_on_github(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(cli.folder / "summary.md"))
     client = cli.mutant("ignores-checksum")
-    found = cli("run", *KRAKEN, "--client", client, "--scenarios", cli.scenario(), "--once")
+    found = cli("run", *KRAKEN, "--client", client, "--scenarios", cli.scenario(), "--once", *SOON)
     assert found.status == 1
     (annotation,) = [line for line in found.out.splitlines() if line.startswith("::")]
     assert annotation.startswith("::error title=kraken-v2/own/single%3A fail ")
