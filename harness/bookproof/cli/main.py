@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import signal
@@ -14,8 +13,9 @@ from typing import NoReturn
 import click
 
 from bookproof import __version__
+from bookproof.cli.group import LazyGroup
 from bookproof.report.text import clean
-from bookproof_exchange.errors import BookproofError, did_you_mean
+from bookproof_exchange.errors import BookproofError
 
 #: Where each command is, and what it does in a line: ``--help`` and a mistyped name need not import them all.
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -23,9 +23,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "replay": ("bookproof.cli.run:replay", "Run a scenario file again, as a failing run left it."),
     "fuzz": ("bookproof.cli.fuzz:fuzz", "Search for a schedule of faults in which a client fails."),
     "list": ("bookproof.cli.listing:list_", "Show the cases, dialects, faults or rules that there are."),
-    "scenario": ("bookproof.cli.scenario:scenario", "Check scenario files."),
+    "scenario": ("bookproof.cli.scenario:scenario", "Write, check, show and try scenario files."),
     "serve": ("bookproof.cli.serve:serve", "Serve a mock exchange by itself, until interrupted."),
     "adapter": ("bookproof.cli.adapter:adapter", "Try an adapter without any exchange."),
+    "init": ("bookproof.cli.init:init", "Write an adapter skeleton in your language, and a CI workflow."),
     "selftest": ("bookproof.cli.selftest:selftest", "Let Bookproof prove itself."),
 }
 
@@ -36,23 +37,8 @@ class _OutputClosed(Exception):
     """Nobody reads our output any more, as in ``bookproof list cases | head``."""
 
 
-class Commands(click.Group):
-    """A group that imports a command when it is asked for, and suggests the command meant."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+class Commands(LazyGroup):
+    """The commands; nobody has to read their output to the end."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -60,16 +46,10 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise _OutputClosed from None  # click would make exit status 1 of it
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            hint = did_you_mean(args[0], COMMANDS)
-            raise click.UsageError(f"there is no command {args[0]!r} ({hint})", ctx)
-        return super().resolve_command(ctx, args)
 
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="bookproof", message="%(prog)s %(version)s")
 def bookproof() -> None:
     """Drives order-book clients against a mock exchange that misbehaves on purpose, and judges what they show.

@@ -159,6 +159,7 @@ def unfair(scenario: model.Scenario, dialect: Dialect, run: Played) -> Iterable[
                 blamed.add(cause.place)
                 kind = specs.kind_of(cause.fault)
                 yield Problem(
+                    code="undetectable",
                     field=f"script[{cause.place}]",
                     message=f"on {dialect.name} nobody could notice {kind!r}: {_why(cause.fault, dialect)}; "
                     f"but `{failure.what}` (step {failure.place}) asks for the true book (seed {run.seed})",
@@ -166,6 +167,7 @@ def unfair(scenario: model.Scenario, dialect: Dialect, run: Played) -> Iterable[
                 )
         if not causes:
             yield Problem(
+                code="unfair",
                 field=f"script[{failure.place}]",
                 message=f"on {dialect.name} a client that does everything right does not get through "
                 f"`{failure.what}` (seed {run.seed})",
@@ -177,6 +179,7 @@ def unfair(scenario: model.Scenario, dialect: Dialect, run: Played) -> Iterable[
             kind = specs.kind_of(first.fault)
             why = _why(first.fault, dialect) if first.told is None else "what tells of it comes after the last `probe`"
             yield Problem(
+                code="undetectable",
                 field="expect.honest",
                 message=f"on {dialect.name} nobody could know of {kind!r} (step {first.place}) when the client is "
                 f"probed: {why} (seed {run.seed})",
@@ -185,9 +188,11 @@ def unfair(scenario: model.Scenario, dialect: Dialect, run: Played) -> Iterable[
     if scenario.expect.resync == "some" and not run.recovered and not blamed:
         names = ", ".join(specs.kind_of(told.fault) for told in run.faults)
         yield Problem(
+            code="unfair",
             field="expect.resync",
             message=f"on {dialect.name} a client that does everything right has no reason to recover: nothing that "
             f"follows {names or 'the script'} is to be rejected (seed {run.seed})",
+            hint="say `resync: any`, or add what it takes to `needs`",
         )
 
 

@@ -42,6 +42,10 @@ _LOSS = (specs.Drop, specs.Swap, specs.Delay)
 _ENDS = (specs.Close, specs.Farewell, specs.BrokenFrame)
 _OBSERVERS = (model.Sync, model.Read, model.Probe, model.Converge, model.Settle, model.Await)
 _CARRIERS = (model.Inject, model.Oddity)
+_TEXT_HINTS = {
+    "title": "what happens, in a few words",
+    "purpose": "what a client must do then, and what goes wrong in real ones",
+}
 #: Above these a case waits for a client's own timers and belongs to the slow ones.
 _LONG_QUIET_S = 10.0
 _LONG_AWAIT_S = 20.0
@@ -67,30 +71,58 @@ def lint(scenario: model.Scenario, dialects: Iterable[Dialect]) -> list[Problem]
 def _head(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Iterator[Problem]:
     if _ID.fullmatch(scenario.id) is None:
         hint = "lower-case words joined by - and /, such as book/gap/single"
-        yield Problem(field="id", message=f"the id {scenario.id!r} has other characters than a-z 0-9 - /", hint=hint)
+        yield Problem(
+            code="bad-id",
+            field="id",
+            message=f"the id {scenario.id!r} has other characters than a-z 0-9 - /",
+            hint=hint,
+        )
     for name in ("title", "purpose"):
         if not getattr(scenario, name).strip():
-            yield Problem(field=name, message=f"the {name} is empty")
+            yield Problem(
+                code="empty-text",
+                field=name,
+                message=f"the {name} is empty",
+                hint=_TEXT_HINTS[name],
+            )
     if not scenario.rules:
-        yield Problem(field="rules", message="no rule is tested", hint="name at least one rule")
+        hint = "name at least one: `bookproof list rules` shows them"
+        yield Problem(code="no-rule", field="rules", message="no rule is tested", hint=hint)
     keys = {key for dialect in dialects for key in dialect.rules}
     for place, key in enumerate(scenario.rules, 1):
         if key in scenario.rules[: place - 1]:
-            yield Problem(field=f"rules[{place}]", message=f"the rule {key!r} is named twice")
-        elif dialects and key not in keys:
             yield Problem(
-                field=f"rules[{place}]", message=f"no dialect has a rule {key!r}", hint=did_you_mean(key, keys)
+                code="repeated-rule",
+                field=f"rules[{place}]",
+                message=f"the rule {key!r} is named twice",
+                hint="keep one",
+            )
+        elif dialects and key not in keys:
+            hint = did_you_mean(key, keys) or ""
+            yield Problem(
+                code="unknown-rule",
+                field=f"rules[{place}]",
+                message=f"no dialect has a rule {key!r}",
+                hint=hint if hint.startswith("did") else "`bookproof list rules` shows all that there are",
             )
     for place, need in enumerate(scenario.needs, 1):
         for term, known in unknown_terms(need):
-            yield Problem(field=f"needs[{place}]", message=f"unknown need {term!r}", hint=known)
+            yield Problem(code="unknown-need", field=f"needs[{place}]", message=f"unknown need {term!r}", hint=known)
     names = [dialect.name for dialect in dialects]
     if scenario.dialects is not None and not scenario.dialects:
-        yield Problem(field="dialects", message="the list of dialects is empty", hint="leave it out for all")
+        yield Problem(
+            code="unknown-dialect",
+            field="dialects",
+            message="the list of dialects is empty",
+            hint="leave it out for all",
+        )
     for place, name in enumerate(scenario.dialects or (), 1):
         if dialects and name not in names:
             yield Problem(
-                field=f"dialects[{place}]", message=f"unknown dialect {name!r}", hint=did_you_mean(name, names)
+                code="unknown-dialect",
+                field=f"dialects[{place}]",
+                message=f"unknown dialect {name!r}",
+                hint=did_you_mean(name, names),
             )
 
 
@@ -102,7 +134,9 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
     if not any(isinstance(step, model.Sync) for step in script):
         if not scenario.expect.live:
             return
-        yield Problem(field="script", message="the script has no `sync`: nothing proves that the client was ever right")
+        hint = "begin with `- sync`; where no client can ever get to a live book, say `expect: {live: false}`"
+        message = "the script has no `sync`: nothing proves that the client was ever right"
+        yield Problem(code="no-sync", field="script", message=message, hint=hint)
         return
     synced = standing = away = noticed = muted = holding = False
     drained: set[int] = set()
@@ -110,7 +144,9 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
     for place, step in enumerate(script, 1):
         field = f"script[{place}]"
         if not synced and not isinstance(step, (model.Sync, model.Hold, *_CARRIERS)):
-            yield Problem(field=field, message="only faults and oddities can come before `sync`")
+            hint = "put `- sync` before it"
+            message = "only faults and oddities can come before `sync`"
+            yield Problem(code="before-sync", field=field, message=message, hint=hint)
         yield from _symbols(step, field, scenario.market.symbols)
         match step:
             case model.Sync():
@@ -124,15 +160,19 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
                 if isinstance(fault, specs.Stall):
                     standing, muted = True, muted or fault.scope == "socket"
                 if not synced and isinstance(fault, (*_ENDS, specs.Stall, specs.Resnapshot)):
-                    yield Problem(field=field, message=f"{specs.kind_of(fault)!r} strikes at once: put it after `sync`")
+                    message = f"{specs.kind_of(fault)!r} strikes at once: put it after `sync`"
+                    yield Problem(code="strikes-at-once", field=field, message=message)
             case model.Send():
                 if step.shape.kind == "drain":
                     drained.add(step.symbol)
                 if step.shape.kind == "refill" and step.symbol not in drained:
-                    yield Problem(field=field, message="`refill` without a `drain` before it: no side is empty")
+                    message = "`refill` without a `drain` before it: no side is empty"
+                    hint = "put `- send: {shape: drain}` before it"
+                    yield Problem(code="refill-without-drain", field=field, message=message, hint=hint)
                 if away and step.shape.kind not in ("drain", "refill"):
                     # (those two shape the book that the next snapshot shows)
                     yield Problem(
+                        code="nobody-connected",
                         field=field,
                         message="nobody is connected after the close: these updates reach no client",
                         hint="put `converge` or `await: reconnect` between",
@@ -144,16 +184,28 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
                     if muted
                     else "the connection is gone: `converge` or `quiet`"
                 )
-                yield Problem(field=field, message=f"nothing proves here what the client has read; {what} first")
+                yield Problem(
+                    code="not-proven",
+                    field=field,
+                    message=f"nothing proves here what the client has read; {what} first",
+                )
             case model.Probe() if not faults:
-                yield Problem(field=field, message="`probe` without a fault before it: there is nothing to notice")
+                hint = "write `- read` to look at the client, or put a fault before it"
+                message = "`probe` without a fault before it: there is nothing to notice"
+                yield Problem(code="probe-without-fault", field=field, message=message, hint=hint)
+            case model.Await(what=what, level=level) if not faults and level != "MAY":
+                hint = "put the fault that makes it necessary before it"
+                message = f"`await: {what}` without a fault before it: no client has a reason to do that"
+                yield Problem(code="await-without-fault", field=field, message=message, hint=hint)
             case model.Probe():
                 holding = False
             case model.Hold():
                 holding = True
             case model.Lift():
                 if not standing:
-                    yield Problem(field=field, message="`lift` without a stall before it: nothing stands")
+                    hint = "put `- fault: stall` before it, or take it out"
+                    message = "`lift` without a stall before it: nothing stands"
+                    yield Problem(code="lift-without-stall", field=field, message=message, hint=hint)
                 standing = muted = False
             case model.Quiet():
                 # Time enough to have noticed the end of the connection, so that a read may ask for it.
@@ -168,19 +220,30 @@ def _order(scenario: model.Scenario) -> Iterator[Problem]:
         if isinstance(step, model.Await) and (step.limit or 0) > _LONG_AWAIT_S and not scenario.slow:
             yield _slow(field, f"waiting up to {step.limit:g} s")
     if holding:
-        yield Problem(field="script", message="`hold` without a later `probe`: what is held back is never let go")
+        hint = "put `- probe` where the client is to be looked at"
+        message = "`hold` without a later `probe`: what is held back is never let go"
+        yield Problem(code="never-released", field="script", message=message, hint=hint)
     if standing:
-        yield Problem(
-            field="script", message="the stall or outage is never lifted", hint="put `lift` before the last steps"
-        )
+        message = "the stall or outage is never lifted"
+        yield Problem(code="never-lifted", field="script", message=message, hint="put `lift` before the last steps")
     if not isinstance(script[-1], _OBSERVERS):
         yield Problem(
-            field=f"script[{len(script)}]", message="nothing observes the client after this step", weight="warning"
+            code="not-observed",
+            field=f"script[{len(script)}]",
+            message="nothing observes the client after this step",
+            hint="end with `settle`, `converge`, `read` or `await`",
+            weight="warning",
         )
 
 
 def _slow(field: str, what: str) -> Problem:
-    return Problem(field=field, message=f"{what} without `slow: true`", weight="warning")
+    return Problem(
+        code="not-slow",
+        field=field,
+        message=f"{what} without `slow: true`",
+        hint="add `slow: true`: such cases run apart",
+        weight="warning",
+    )
 
 
 def _symbols(step: model.Step, field: str, symbols: int) -> Iterator[Problem]:
@@ -188,7 +251,9 @@ def _symbols(step: model.Step, field: str, symbols: int) -> Iterator[Problem]:
     symbol = getattr(part, "symbol", 1)
     if symbol > symbols:
         hint = f"set market.symbols to {symbol}"
-        yield Problem(field=field, message=f"symbol {symbol} of a market with {symbols}", hint=hint)
+        yield Problem(
+            code="unknown-symbol", field=field, message=f"symbol {symbol} of a market with {symbols}", hint=hint
+        )
 
 
 # --- fault by fault -------------------------------------------------------------------------------------------------
@@ -205,21 +270,31 @@ def _each_fault(scenario: model.Scenario) -> Iterator[Problem]:
         kind = specs.kind_of(fault)
         if isinstance(step, model.Oddity) and not is_legal(fault):
             hint = f"write `- fault: {kind}`"
-            yield Problem(field=field, message=f"{kind!r} is no legal oddity: the venue may not do this", hint=hint)
+            yield Problem(
+                code="not-legal",
+                field=field,
+                message=f"{kind!r} is no legal oddity: the venue may not do this",
+                hint=hint,
+            )
         if isinstance(step, model.Inject) and isinstance(fault, specs.Edited) and is_legal(fault):
             hint = f"write `- oddity: {kind}`"
-            yield Problem(field=field, message=f"{kind!r} is legal: no fault that a client may object to", hint=hint)
+            message = f"{kind!r} is legal: no fault that a client may object to"
+            yield Problem(code="legal", field=field, message=message, hint=hint)
         if not any(isinstance(later, _OBSERVERS) for later in rest):
-            yield Problem(field=field, message=f"nothing observes the client after {kind!r}")
+            hint = "look at the client after it: `probe`, `converge`, `settle` or `read`"
+            message = f"nothing observes the client after {kind!r}"
+            yield Problem(code="not-observed", field=field, message=message, hint=hint)
         if isinstance(fault, specs.Custom) and fault.name not in FOREIGN:
             hint = did_you_mean(fault.name, FOREIGN.names()) or "no installed package brings one"
-            yield Problem(field=field, message=f"unknown message fault {fault.name!r}", hint=hint)
+            message = f"unknown message fault {fault.name!r}"
+            yield Problem(code="unknown-fault", field=field, message=message, hint=hint)
         if isinstance(fault, _MESSAGE):
             yield from _updates_follow(fault, field, rest)
         if isinstance(fault, (*_SUBSCRIPTION, *_REST)) and place > synced and not broken:
             what = "subscription" if isinstance(fault, _SUBSCRIPTION) else "snapshot request"
             hint = "put it before `sync`, or add a fault that makes the client recover"
-            yield Problem(field=field, message=f"no further {what} follows that {kind!r} could strike", hint=hint)
+            message = f"no further {what} follows that {kind!r} could strike"
+            yield Problem(code="nothing-to-strike", field=field, message=message, hint=hint)
 
 
 def _updates_follow(fault: specs.MessageFault, field: str, rest: Sequence[model.Step]) -> Iterator[Problem]:
@@ -236,11 +311,13 @@ def _updates_follow(fault: specs.MessageFault, field: str, rest: Sequence[model.
     wanted = _wants(fault)
     if sent < wanted:
         hint = f"send at least {wanted} before the next step that observes"
-        yield Problem(field=field, message=f"{sent} updates follow {kind!r}, which takes {wanted}", hint=hint)
+        follow = "1 update follows" if sent == 1 else f"{sent} updates follow"
+        message = f"{follow} {kind!r}, which takes {wanted}"
+        yield Problem(code="too-few-updates", field=field, message=message, hint=hint)
     elif isinstance(fault, specs.Drop) and sent == wanted and isinstance(told, model.Probe):
         hint = f"send {wanted + 1} or more"
         message = "no update follows the lost one before the probe: nobody could know of it"
-        yield Problem(field=field, message=message, hint=hint)
+        yield Problem(code="too-few-updates", field=field, message=message, hint=hint)
 
 
 def _wants(fault: specs.MessageFault) -> int:
@@ -281,15 +358,19 @@ def _expectations(scenario: model.Scenario) -> Iterator[Problem]:
     injected = [step.fault for step in script if isinstance(step, model.Inject)]
     if expect.honest and not any(isinstance(step, model.Probe) for step in script):
         hint = "put `probe` after the fault and the updates that tell of it"
-        yield Problem(field="expect.honest", message="`honest` without a `probe`: nothing observes it", hint=hint)
+        message = "`honest` without a `probe`: nothing observes it"
+        yield Problem(code="honest-without-probe", field="expect.honest", message=message, hint=hint)
     if expect.resync == "some" and not injected:
-        yield Problem(field="expect.resync", message="a recovery is demanded, but nothing goes wrong")
+        hint = "put the fault that makes one necessary into the script, or say `resync: any`"
+        message = "a recovery is demanded, but nothing goes wrong"
+        yield Problem(code="resync-without-fault", field="expect.resync", message=message, hint=hint)
     if expect.resync == "none":
         for fault in injected:
             if _breaks(fault):
                 kind = specs.kind_of(fault)
                 message = f"no recovery is allowed, but {kind!r} makes one necessary"
-                yield Problem(field="expect.resync", message=message)
+                hint = "say `resync: some`, or take the fault out"
+                yield Problem(code="resync-forbidden", field="expect.resync", message=message, hint=hint)
 
 
 # --- dialect by dialect ---------------------------------------------------------------------------------------------
@@ -301,10 +382,13 @@ def _dialects(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Iterator
     reasons = {dialect.name: applicable(scenario, dialect) for dialect in dialects}
     for place, name in enumerate(scenario.dialects or (), 1):
         if reason := reasons.get(name):
-            yield Problem(field=f"dialects[{place}]", message=f"{name} cannot express this: {reason}")
-    if all(reasons.values()):
+            hint = f"take it out of `dialects`; `bookproof list faults --dialect {name}` shows what it can express"
+            message = f"{name} cannot express this: {reason}"
+            yield Problem(code="not-expressible", field=f"dialects[{place}]", message=message, hint=hint)
+    if all(reasons.values()) and not scenario.dialects:
         every = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        yield Problem(message=f"no dialect can express this ({every})")
+        hint = "`bookproof list faults` shows which dialect can express which fault"
+        yield Problem(code="not-expressible", message=f"no dialect can express this ({every})", hint=hint)
     for place, step in enumerate(scenario.script, 1):
         if not isinstance(step, model.Inject):
             continue
@@ -314,7 +398,8 @@ def _dialects(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Iterator
             secret = _secret(step.fault, dialect.traits, scenario.subscribe.depth)
             if secret is not None and _demands(scenario, place):
                 message = f"on {dialect.name} nobody could notice this: {secret}"
-                yield Problem(field=f"script[{place}]", message=message, hint="add what it takes to `needs`")
+                hint = "add what it takes to `needs`"
+                yield Problem(code="undetectable", field=f"script[{place}]", message=message, hint=hint)
 
 
 def _secret(fault: specs.Fault, traits: Traits, depth: int | str | None) -> str | None:

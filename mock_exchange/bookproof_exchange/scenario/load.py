@@ -17,14 +17,32 @@ from bookproof_exchange.errors import Where, did_you_mean
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market.events import Shape
 from bookproof_exchange.scenario import model, yamltree
+from bookproof_exchange.scenario.advice import (
+    after_number,
+    as_one_step,
+    instead_of_fault,
+    instead_of_key,
+    instead_of_step,
+)
 from bookproof_exchange.scenario.bounds import bounds
-from bookproof_exchange.scenario.problems import Problem, ScenarioError
+from bookproof_exchange.scenario.problems import Code, Problem, ScenarioError
 from bookproof_exchange.scenario.shorthand import CARRIERS, EDITS, FAULTS, PRINCIPAL, STEPS, tag_of
 
 #: How a scenario file's name ends.
 SUFFIX: Final = ".scenario.yaml"
 #: Larger files are refused unread: a scenario is a page of text.
 LARGEST: Final = 1 << 20
+
+#: What to write where something required is missing.
+MISSING: Final[Mapping[tuple[type[msgspec.Struct], str], str]] = {
+    (model.Scenario, "id"): "such as `id: book/gap/single`: words joined by - and /",
+    (model.Scenario, "title"): "such as `title: One update is lost`",
+    (model.Scenario, "purpose"): "such as `purpose: The client must notice, and build its book anew.`",
+    (model.Scenario, "rules"): "such as `rules: [gap-restart]`: `bookproof list rules` shows them",
+    (model.Scenario, "script"): "`script:`, and below it the steps, each with its `- `",
+    (model.Await, "what"): "such as `- await: reconnect`",
+    (specs.Custom, "name"): "the name under which the other package offers it",
+}
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 
@@ -73,7 +91,7 @@ def loads_with_places(text: str, name: str = "<text>") -> LoadedScenario:
     try:
         scenario = msgspec.convert(plain, model.Scenario)
     except msgspec.ValidationError as error:
-        raise ScenarioError([Problem(message=str(error), where=Where(name))]) from error
+        raise ScenarioError([Problem(code="wrong-type", message=str(error), where=Where(name))]) from error
     return LoadedScenario(scenario=scenario, path=name, places=walker.places)
 
 
@@ -82,7 +100,7 @@ def catalogue(folder: str | Path) -> tuple[LoadedScenario, ...]:
     root = Path(folder)
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "there is no such folder"
-        raise ScenarioError([Problem(message=what, where=Where(str(root)))])
+        raise ScenarioError([Problem(code="unreadable", message=what, where=Where(str(root)))])
     found: list[LoadedScenario] = []
     problems: list[Problem] = []
     for path in sorted(root.rglob(f"*{SUFFIX}"), key=lambda path: path.relative_to(root).as_posix()):
@@ -109,6 +127,7 @@ def _same_ids(found: Sequence[LoadedScenario]) -> list[Problem]:
         if other is not loaded:
             problems.append(
                 Problem(
+                    code="id-taken",
                     message=f"the id {loaded.scenario.id!r} is taken by {other.path}",
                     hint="an id names one behaviour for ever: choose another",
                     where=loaded.where("id"),
@@ -120,7 +139,7 @@ def _same_ids(found: Sequence[LoadedScenario]) -> list[Problem]:
 
 def _text(path: Path) -> str:
     def refuse(message: str, hint: str | None = None, line: int | None = None) -> ScenarioError:
-        return ScenarioError([Problem(message=message, hint=hint, where=Where(str(path), line))])
+        return ScenarioError([Problem(code="unreadable", message=message, hint=hint, where=Where(str(path), line))])
 
     try:
         if path.is_dir():
@@ -161,7 +180,7 @@ class _Walker:
                 if type_ is model.Scenario
                 else f"a mapping with {_names(type_)}"
             )
-            return self.bad(node, path, f"expected {what}, found {_found(node)}")
+            return self.bad("wrong-type", node, path, f"expected {what}, found {_found(node)}", _unpacked(node, type_))
         return self.fields(node, node.pairs, type_, path, what=_article(type_))
 
     def fields(
@@ -181,13 +200,15 @@ class _Walker:
         for key, value in pairs:
             at = _join(path, key.text)
             if key.text not in writable:
-                hint = did_you_mean(key.text, writable) or "it has no parameters"
-                self.bad(key, at, f"unknown key {key.text!r} of {what}", hint)
+                hint = instead_of_key(key.text, type_, writable)
+                self.bad("unknown-key", key, at, f"unknown key {key.text!r} of {what}", hint)
                 continue
             plain[key.text] = self.value(value, known[key.text].type, at, type_, key.text)
         for name, field in known.items():
             if field.required and name not in plain:
-                self.bad(node, path, f"{what} needs {name!r}, which is missing")
+                self.bad(
+                    "missing-key", node, path, f"{what} needs {name!r}, which is missing", MISSING.get((type_, name))
+                )
         return plain
 
     def step(self, node: yamltree.Node, path: str) -> Plain:
@@ -201,23 +222,23 @@ class _Walker:
             name, parameters = node.pairs[0]
         elif isinstance(node, yamltree.Mapping) and node.pairs:
             keys = ", ".join(key.text for key, _ in node.pairs)
-            hint = "indent the parameters below the name, or write `- name: {parameter: value}`"
-            return self.bad(node, path, f"expected a step with one name, found {keys}", hint)
+            given = [(key.text, value.text if isinstance(value, yamltree.Scalar) else "…") for key, value in node.pairs]
+            hint = as_one_step(given) or "each step begins with its own `- `"
+            return self.bad("indentation", node, path, f"expected a step with one name, found {keys}", hint)
         else:
-            return self.bad(node, path, f"expected a step such as `- send: 10` or `- probe`, found {_found(node)}")
+            return self.bad(
+                "wrong-type", node, path, f"expected a step such as `- send: 10` or `- probe`, found {_found(node)}"
+            )
         type_ = STEPS.get(name.text)
         if type_ is None:
-            suggestion = did_you_mean(name.text, STEPS)
-            if name.text in FAULTS or name.text in EDITS:
-                suggestion = f"a fault stands in a step: `- fault: {name.text}`"
-            return self.bad(name, path, f"unknown step {name.text!r}", suggestion)
+            return self.bad("unknown-step", name, path, f"unknown step {name.text!r}", instead_of_step(name.text))
         plain: dict[str, Plain] = {"step": type_.__struct_config__.tag}
         what = f"the step {name.text!r}"
         principal = PRINCIPAL.get(type_)
         if _is_nothing(parameters):
             if type_ in CARRIERS:
                 hint = f"write `- {name.text}: drop` or `- {name.text}: {{kind: drop, count: 2}}`"
-                return self.bad(node, path, f"{what} needs the kind of a fault", hint)
+                return self.bad("missing-key", node, path, f"{what} needs the kind of a fault", hint)
             return {**plain, **self.fields(node, (), type_, path, what=what)}
         if type_ in CARRIERS:
             return {**plain, "fault": self.fault(parameters, _join(path, "fault"))}
@@ -227,7 +248,8 @@ class _Walker:
             field = _fields(type_)[principal]
             return {**plain, principal: self.value(parameters, field.type, _join(path, principal), type_, principal)}
         expected = f"a mapping with {_names(type_)}" if _fields(type_) else "nothing"
-        return self.bad(parameters, path, f"expected {expected} after {name.text!r}, found {_found(parameters)}")
+        found = f"expected {expected} after {name.text!r}, found {_found(parameters)}"
+        return self.bad("wrong-type", parameters, path, found, None if _fields(type_) else f"write `- {name.text}`")
 
     def fault(self, node: yamltree.Node, path: str) -> Plain:
         """``kind`` or ``{kind: …, parameters}``; an edit by its own name."""
@@ -239,17 +261,18 @@ class _Walker:
             pairs = [(key, value) for key, value in node.pairs if key.text != "kind"]
             if kind is None:
                 hint = "write `- fault: drop` or `- fault: {kind: drop, count: 2}`"
-                return self.bad(node, path, "a fault needs 'kind', which is missing", hint)
+                return self.bad("missing-key", node, path, "a fault needs 'kind', which is missing", hint)
         if not isinstance(kind, yamltree.Scalar) or not isinstance(kind.value(), str):
-            return self.bad(kind or node, path, f"expected the kind of a fault, found {_found(kind or node)}")
+            found = f"expected the kind of a fault, found {_found(kind or node)}"
+            hint = "write `- fault: drop` or `- fault: {kind: drop, count: 2}`"
+            return self.bad("wrong-type", kind or node, path, found, hint)
         what = f"the fault {kind.text!r}"
         if kind.text in EDITS:
             edited = self.fields(node, pairs, specs.Edited, path, what=what, given={"edit": kind.text})
             return {**edited, "kind": tag_of(specs.Edited)}
         type_ = FAULTS.get(kind.text)
         if type_ is None:
-            suggestion = did_you_mean(kind.text, [*FAULTS, *EDITS])
-            return self.bad(kind, path, f"unknown fault {kind.text!r}", suggestion)
+            return self.bad("unknown-fault", kind, path, f"unknown fault {kind.text!r}", instead_of_fault(kind.text))
         return {"kind": kind.text, **self.fields(node, pairs, type_, path, what=what)}
 
     def shape(self, node: yamltree.Node, path: str) -> Plain:
@@ -289,7 +312,9 @@ class _Walker:
     ) -> Plain:
         if not isinstance(node, yamltree.Sequence):
             hint = f"write `{field}: [{node.text}]`" if isinstance(node, yamltree.Scalar) and node.text else None
-            return self.bad(node, path, f"expected a list, found {_found(node)}", hint)
+            if field == "script":
+                hint = "below `script:` each step begins with `- `, as in `- sync`"
+            return self.bad("wrong-type", node, path, f"expected a list, found {_found(node)}", hint)
         return [self.value(each, item, f"{path}[{i}]", owner, field) for i, each in enumerate(node.items, 1)]
 
     def options(
@@ -297,7 +322,7 @@ class _Walker:
     ) -> Plain:
         """A mapping with keys of somebody else's choosing."""
         if not isinstance(node, yamltree.Mapping):
-            return self.bad(node, path, f"expected a mapping, found {_found(node)}")
+            return self.bad("wrong-type", node, path, f"expected a mapping, found {_found(node)}")
         return {key.text: self.value(value, item, _join(path, key.text), owner, field) for key, value in node.pairs}
 
     def scalar(
@@ -317,26 +342,29 @@ class _Walker:
                         continue
                     if limits.least <= number <= limits.most:
                         return number
-                    return self.bad(node, path, f"expected a number {limits.words()}, found {_number(number)}")
+                    found = f"expected a number {limits.words()}, found {_number(number)}"
+                    return self.bad("out-of-range", node, path, found)
                 case (types.StrType(), str() as text):
                     return text
                 case (types.LiteralType(), str() as text) if text in each.values:
                     return text
                 case _:
                     pass
-        return self.bad(
-            node, path, f"expected {_expected(alternatives)}, found {_found(node)}", _hint(alternatives, value)
-        )
+        code: Code = "wrong-type"
+        if isinstance(value, str) and any(isinstance(each, types.LiteralType) for each in alternatives):
+            code = "wrong-value"
+        found = f"expected {_expected(alternatives)}, found {_found(node)}"
+        return self.bad(code, node, path, found, _hint(alternatives, value, field))
 
     # --- book-keeping ------------------------------------------------------------------------------------------
 
     def mark(self, node: yamltree.Node, path: str) -> None:
         self.places.setdefault(path, Where(self.name, node.line, node.column, path))
 
-    def bad(self, node: yamltree.Node, path: str, message: str, hint: str | None = None) -> Plain:
+    def bad(self, code: Code, node: yamltree.Node, path: str, message: str, hint: str | None = None) -> Plain:
         """Note a problem. Returns a stand-in for the value, which nobody will see."""
         where = Where(self.name, node.line, node.column, path or None)
-        self.problems.append(Problem(message=message, hint=hint, field=path, where=where))
+        self.problems.append(Problem(code=code, message=message, hint=hint, field=path, where=where))
         return None
 
 
@@ -353,6 +381,18 @@ def _names(type_: type[msgspec.Struct]) -> str:
 
 def _article(type_: type[msgspec.Struct]) -> str:
     return "a scenario" if type_ is model.Scenario else f"{type_.__name__.lower()!r}"
+
+
+def _unpacked(node: yamltree.Node, type_: type[msgspec.Struct]) -> str | None:
+    """What to write instead of something that is no mapping."""
+    if type_ is model.Scenario:
+        return "put the steps below `script:`" if isinstance(node, yamltree.Sequence) else None
+    if isinstance(node, yamltree.Scalar) and node.text:
+        for name, field in _fields(type_).items():
+            kinds = field.type.types if isinstance(field.type, types.UnionType) else (field.type,)
+            if any(isinstance(each, types.LiteralType) and node.text in each.values for each in kinds):
+                return f"write `{type_.__name__.lower()}: {{{name}: {node.text}}}`"
+    return None
 
 
 def _join(path: str, name: str) -> str:
@@ -409,7 +449,15 @@ def _expected(alternatives: Sequence[types.Type]) -> str:
     return " or ".join(words)
 
 
-def _hint(alternatives: Sequence[types.Type], value: object) -> str | None:
+#: What a number stands for where people write something else.
+_NUMBERED: Final[Mapping[str, str]] = {
+    "symbol": "symbols go by their place: 1 is the first of the scenario, 2 the second",
+    "symbols": "say how many: `symbols: 2`",
+    "rank": "ranks count from 0, the best price",
+}
+
+
+def _hint(alternatives: Sequence[types.Type], value: object, field: str) -> str | None:
     names = [str(name) for each in alternatives if isinstance(each, types.LiteralType) for name in each.values]
     if isinstance(value, str) and names:
         return did_you_mean(value, names)
@@ -417,8 +465,14 @@ def _hint(alternatives: Sequence[types.Type], value: object) -> str | None:
     if types.BoolType in kinds and isinstance(value, str) and value.lower() in ("yes", "no", "on", "off", "y", "n"):
         return "YAML 1.2 knows only true and false"
     numeric = kinds & {types.IntType, types.FloatType}
+    if numeric and isinstance(value, str) and (unit := after_number(value)) is not None:
+        return unit
+    if types.IntType in kinds and types.FloatType not in kinds and isinstance(value, float):
+        return "write it without a fraction"
     if numeric and isinstance(value, str) and value.replace("_", "").replace(",", "").lstrip("+-").isdigit():
         return "write the digits alone, without quotes, commas or underscores"
+    if numeric and isinstance(value, str):
+        return _NUMBERED.get(field, "write a number, in digits")
     if types.StrType in kinds and isinstance(value, int | float):
         return "put it in quotes"
     return None

@@ -9,6 +9,55 @@ import msgspec
 
 from bookproof_exchange.errors import UsageError, Where
 
+Code = Literal[
+    "unreadable",
+    "not-yaml",
+    "indentation",
+    "not-in-format",
+    "repeated-key",
+    "empty-file",
+    "unknown-key",
+    "missing-key",
+    "unknown-step",
+    "unknown-fault",
+    "wrong-type",
+    "wrong-value",
+    "out-of-range",
+    "id-taken",
+    "bad-id",
+    "empty-text",
+    "no-rule",
+    "unknown-rule",
+    "repeated-rule",
+    "unknown-need",
+    "unknown-dialect",
+    "no-sync",
+    "before-sync",
+    "strikes-at-once",
+    "nobody-connected",
+    "not-proven",
+    "probe-without-fault",
+    "await-without-fault",
+    "lift-without-stall",
+    "refill-without-drain",
+    "never-released",
+    "never-lifted",
+    "not-observed",
+    "not-slow",
+    "unknown-symbol",
+    "not-legal",
+    "legal",
+    "too-few-updates",
+    "nothing-to-strike",
+    "honest-without-probe",
+    "resync-without-fault",
+    "resync-forbidden",
+    "not-expressible",
+    "undetectable",
+    "unfair",
+]
+"""What kind of mistake it is, for programs; docs/scenarios.md shows one of each."""
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong, in words.
@@ -17,6 +66,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     ``weight``: an ``error`` makes the scenario useless or unfair, a ``warning`` makes it pointless in part."""
 
     message: str
+    code: Code
     field: str = ""
     hint: str | None = None
     where: Where | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass, field
 
 from ruamel.yaml import YAML
@@ -25,7 +26,7 @@ from ruamel.yaml.events import (
 )
 
 from bookproof_exchange.errors import Where
-from bookproof_exchange.scenario.problems import Problem, ScenarioError
+from bookproof_exchange.scenario.problems import Code, Problem, ScenarioError
 
 _NULL = re.compile(r"|~|null|Null|NULL")
 _TRUE = re.compile(r"true|True|TRUE")
@@ -105,26 +106,37 @@ class _Reader:
         root: Node | None = None
         if brackets := _BRACKETS.search(text):
             line = text.count("\n", 0, brackets.start()) + 1
-            self._complain("this is nested too deeply for a scenario", None, line=line, column=1)
+            self._complain("not-in-format", "this is nested too deeply for a scenario", None, line=line, column=1)
             raise ScenarioError(self.problems)
         try:
             events = YAML(typ="safe", pure=True).parse(text)
             root = self._document(iter(events))
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            self._complain(*_in_words(error), line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
+            if "expected ',' or" in str(error.problem) and error.context_mark is not None:
+                mark = error.context_mark  # where the bracket was opened
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            self._complain(*_in_words(error, text.splitlines(), line), line=line, column=column)
             raise ScenarioError(self.problems) from None
         except YAMLError as error:
             # The reader's own error: a character that YAML does not allow.
-            self._complain(f"this is not YAML: {' '.join(str(error).split())}"[:200], None, line=1, column=1)
+            self._complain(
+                "not-yaml", f"this is not YAML: {' '.join(str(error).split())}"[:200], None, line=1, column=1
+            )
             raise ScenarioError(self.problems) from None
         except (ValueError, IndexError, AssertionError, TypeError, AttributeError, RecursionError) as error:
             # The parser stumbles over some garbage instead of refusing it.
-            self._complain(f"this is not YAML ({type(error).__name__} in the parser)", None, line=1, column=1)
+            self._complain(
+                "not-yaml", f"this is not YAML ({type(error).__name__} in the parser)", None, line=1, column=1
+            )
             raise ScenarioError(self.problems) from None
         if root is None or (isinstance(root, Scalar) and root.value() is None):
             self._complain(
-                "the file is empty", "a scenario starts with `id:`, `title:` and `purpose:`", line=1, column=1
+                "empty-file",
+                "the file is empty",
+                "a scenario starts with `id:`, `title:` and `purpose:`",
+                line=1,
+                column=1,
             )
             raise ScenarioError(self.problems)
         return root, self.problems
@@ -188,12 +200,14 @@ class _Reader:
             if key is not None:
                 parent.pairs.append((key, node))
         elif not isinstance(node, Scalar):
-            self._complain("a key must be a name", None, line=node.line, column=node.column)
+            self._complain("not-in-format", "a key must be a name", None, line=node.line, column=node.column)
             waiting.append(None)
         elif node.text in seen:
             first = seen[node.text]
             hint = f"it was given in line {first.line} already: keep one of them"
-            self._complain(f"the key {node.text!r} is given twice", hint, line=node.line, column=node.column)
+            self._complain(
+                "repeated-key", f"the key {node.text!r} is given twice", hint, line=node.line, column=node.column
+            )
             waiting.append(None)
         else:
             seen[node.text] = node
@@ -202,20 +216,71 @@ class _Reader:
 
     def _at(self, event: Event, message: str, hint: str | None) -> None:
         line, column = _mark(event)
-        self._complain(message, hint, line=line, column=column)
+        self._complain("not-in-format", message, hint, line=line, column=column)
 
-    def _complain(self, message: str, hint: str | None, *, line: int, column: int) -> None:
-        self.problems.append(Problem(message=message, hint=hint, where=Where(self.name, line, column)))
+    def _complain(self, code: Code, message: str, hint: str | None, *, line: int, column: int) -> None:
+        self.problems.append(Problem(code=code, message=message, hint=hint, where=Where(self.name, line, column)))
 
 
 def _mark(event: Event) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
-def _in_words(error: MarkedYAMLError) -> tuple[str, str | None]:
+_STEPS = ("sync", "send", "fault", "oddity", "read", "converge", "quiet", "await")
+_LISTED = re.compile(r"\s*(- (?:fault|oddity)): *([a-z-]+), *([a-z_]+: .*)")
+_BARE = re.compile(r"^([a-z_]+) *$", re.MULTILINE)
+_NO_SPACE = re.compile(r"\s*-[A-Za-z]")
+
+
+def _in_words(error: MarkedYAMLError, lines: Sequence_[str], line: int) -> tuple[Code, str, str | None]:
+    """Kind, message and hint of a complaint of the parser about ``line`` (from 1)."""
     problem = " ".join(str(error.problem or error.context or "cannot be read").split())
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    before = next((other for other in reversed(lines[: line - 1]) if _says_something(other)), "")
     if "'\\t'" in problem:
-        return "a tab is used for indentation", "YAML is indented with spaces only"
+        return "indentation", "a tab is used for indentation", "YAML is indented with spaces only"
+    moved = _moved(text, before)
+    bare = _BARE.search("\n".join(lines[:line]))
+    if bare is not None and "mapping values" not in problem:
+        return "not-yaml", f"the key {bare[1]!r} has no `:` behind it", f"write `{bare[1]}:`"
     if "mapping values are not allowed" in problem:
-        return "a second `:` stands where a value is expected", "put a text that holds `: ` in quotes"
-    return f"this is not YAML: {problem}", None
+        if _NO_SPACE.match(text) or _NO_SPACE.match(before):
+            return "not-yaml", "a step begins with `-` and a space", "write `- send: 5`, with a space behind the dash"
+        if moved is not None:
+            return "indentation", moved, "what belongs together begins in the same column"
+        if listed := _LISTED.match(text):
+            hint = f"write `{listed[1]}: {{kind: {listed[2]}, {listed[3]}}}`"
+            return "not-yaml", "several parameters stand in braces", hint
+        if text.lstrip().partition(":")[0] in _STEPS:
+            return "not-yaml", "a step begins with `-` and a space", f"write `- {text.strip()}`"
+        hint = "put a text that holds `: ` in quotes"
+        return "not-yaml", "a second `:` stands where a value is expected", hint
+    if "expected <block end>" in problem or "could not find expected ':'" in problem or "did not find" in problem:
+        if _NO_SPACE.match(text) or _NO_SPACE.match(before):
+            return "not-yaml", "a step begins with `-` and a space", "write `- send: 5`, with a space behind the dash"
+        if moved is not None:
+            return "indentation", moved, "what belongs together begins in the same column"
+    if "expected ',' or" in problem:
+        close = "]" if "']'" in problem else "}"
+        return "not-yaml", "the bracket that opens here is not closed", f"close it with `{close}`"
+    if "quoted scalar" in str(error.context or ""):
+        return "not-yaml", "a quote is opened and never closed", "close it, or take it away"
+    if "could not find expected ':'" in problem:
+        return "not-yaml", "a key without a `:`", "write `key: value`"
+    return "not-yaml", f"this is not YAML: {problem}", None
+
+
+def _moved(text: str, before: str) -> str | None:
+    """Whether a line begins in another column than the line before it although both are steps or both are keys."""
+    mine, other = len(text) - len(text.lstrip()), len(before) - len(before.lstrip())
+    both_steps = text.lstrip().startswith("- ") and before.lstrip().startswith("- ")
+    if mine == other or not before:
+        return None
+    what = "this step" if text.lstrip().startswith("- ") else "this line"
+    if both_steps or mine > other:
+        return f"{what} is indented by {mine}, the line before it by {other}"
+    return f"{what} is indented by {mine}, which matches no line before it"
+
+
+def _says_something(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")

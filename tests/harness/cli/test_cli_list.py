@@ -83,12 +83,25 @@ def test_scenario_check(cli: Cli) -> None:
     lines = found.out.splitlines()
     assert lines[0].startswith("bad.scenario.yaml:7:")
     assert "drop" in lines[0], "it suggests what was meant"
+    assert lines[1:3] == ["    7 |   - fault: dorp", "      |            ^"]
     assert lines[-1].endswith("mexc-v3")
-    found = cli("scenario", "check", str(bad), good, "--json")
+    found = cli("scenario", "check", str(bad), good, "--format", "json")
     assert found.status == 4
     first, second = json.loads(found.out)
-    assert (first["file"], first["problems"][0]["line"], first["problems"][0]["weight"]) == (str(bad), 7, "error")
+    assert first["problems"] == [
+        {
+            "file": str(bad),
+            "line": 7,
+            "column": 12,
+            "severity": "error",
+            "code": "unknown-fault",
+            "field": "script[2].fault",
+            "message": "unknown fault 'dorp'",
+            "hint": "did you mean 'drop'?",
+        }
+    ]
     assert (second["problems"], second["dialects"]) == ([], list(DIALECTS.names()))
+    assert cli("scenario", "check", str(bad), good, "--json").out == found.out
 
 
 def test_scenario_check_of_folders_and_of_what_is_not_there(cli: Cli) -> None:

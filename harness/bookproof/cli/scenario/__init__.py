@@ -1,0 +1,20 @@
+"""``bookproof scenario``: everything about scenario files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from bookproof.cli.group import LazyGroup
+
+#: Where each command is, and what it does in a line.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "check": ("bookproof.cli.scenario.check:check", "Say what is wrong with files, and how to mend it."),
+    "schema": ("bookproof.cli.scenario.schema:schema", "Print the JSON Schema of the format, for editors."),
+}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS)
+def scenario() -> None:
+    """Write scenario files, and see what they do before any client meets them."""
