@@ -60,6 +60,12 @@ class MessageLine:
             raise HarnessError(f"fault {number} is armed twice")
         self._armed.append(_Armed(number, fault, stage(number, fault, self._edit)))
 
+    def disarm(self, number: int) -> tuple[Delivery, ...]:
+        """The fault strikes no more. What it holds back goes out now, and with it whatever the others hold."""
+        released = self.flush() if number in self.held else ()
+        self._armed = [armed for armed in self._armed if armed.number != number]
+        return released
+
     @property
     def armed(self) -> tuple[int, ...]:
         """The numbers of the faults that were armed here."""

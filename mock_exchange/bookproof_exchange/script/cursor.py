@@ -68,6 +68,11 @@ class Cursor:
                     self._tick(other, actions)
         return joined(actions, mode)
 
+    def unsteer(self) -> None:
+        """Forget the shapes that were asked for: the present book cannot have one of them."""
+        for ticks in self.streams.values():
+            ticks.unsteer()
+
     def skip(self, count: int, symbols: Sequence[str] | None = None) -> None:
         """The book moves while nobody is told; levels near the touch disappear on both sides."""
         for symbol in self.symbols if symbols is None else symbols:
@@ -153,6 +158,13 @@ class Cursor:
         self.streams[symbol].steer(*shapes)
         if not armed.legal:
             self._protecting[symbol] = (set(), False)
+
+    def disarm(self, number: int) -> Iterator[Action]:
+        """The fault strikes no more; what it holds back goes out."""
+        self._waiting = [(armed, spec) for armed, spec in self._waiting if armed.number != number]
+        for connection in self._outlet.open():
+            for line in connection.lines.values():
+                yield from self._through(connection, line.disarm(number))
 
     def join(self, connection: Connection, feed: Feed) -> None:
         """A connection carries a book feed from now on: the faults that still wait for their update wait here, too. One

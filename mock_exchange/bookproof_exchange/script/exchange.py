@@ -59,9 +59,10 @@ class Exchange:
         seed: int,
         *,
         clock: Callable[[], float] | None = None,
+        most_asked: int | None = MOST_ASKED,
     ) -> None:
         """``clock``: seconds since the case began, for the evidence's ``at`` and for the venue's limits (`gate`): it decides
-        nothing for a client that keeps them. None: there is no time."""
+        nothing for a client that keeps them. None: there is no time. ``most_asked``: see `MOST_ASKED`; None: no end."""
         self.dialect = dialect
         self.scenario = scenario
         self.seed = seed
@@ -89,6 +90,7 @@ class Exchange:
         )
         self._refusing: tuple[Armed, int | Literal["until-lift"]] | None = None
         """The fault by which handshakes are refused, and how many still."""
+        self._most_asked = most_asked
         self._asked = 0
         self._read = 0
         """The position of the evidence when the last frame of a client had been dealt with."""
@@ -196,6 +198,16 @@ class Exchange:
             case _:
                 return []  # waits for a subscription or a snapshot request
 
+    def disarm(self, number: int) -> list[Action]:
+        """A fault that was armed strikes no more; what it holds back goes out. Standing faults stand until `lift`."""
+        self._armory.numbered(number).left = 0
+        return list(self._cursor.disarm(number))
+
+    def unsteer(self) -> None:
+        """The market goes its own way again: forget the shapes that were asked for and are still to come. Needed where
+        `advance` raises UsageError, because the present book cannot have one of them."""
+        self._cursor.unsteer()
+
     def _end(self, armed: Armed) -> Iterator[Action]:
         armed.left = 0
         match armed.spec:
@@ -262,7 +274,7 @@ class Exchange:
 
     def _too_many(self) -> bool:
         self._asked += 1
-        return self._asked > MOST_ASKED
+        return self._most_asked is not None and self._asked > self._most_asked
 
     def arrived(self, connection: int, request: HttpRequest) -> Sequence[Action]:
         if self._too_many():

@@ -84,7 +84,7 @@ def play(exchange: Exchange, timing: Timing) -> Play:
     for place, step in enumerate(script, start=1):
         if isinstance(step, Inject | Oddity):
             faults += 1
-        watched = _probe_follows(script[place:])
+        watched = probe_follows(script[place:])
         if not (yield from play_step(exchange, timing, step, place=place, fault=faults, watched=watched)):
             return False
     yield from _expected(exchange, timing)
@@ -174,7 +174,7 @@ def play_step(exchange: Exchange, timing: Timing, step: Step, *, place: int, fau
             yield Pause(seconds * timing.factor)
         case Await(what=what, limit=seconds_or_none):
             limit = timing.request if seconds_or_none is None else seconds_or_none
-            came = yield Until(what, _happened(exchange, what), limit)
+            came = yield Until(what, happened_since(exchange, what), limit)
             _waited(exchange, place, what, came, limit)
     return True
 
@@ -285,8 +285,8 @@ def _perform(actions: Sequence[Action]) -> Generator[Wait, bool, None]:
         yield Perform(tuple(actions))
 
 
-def _happened(exchange: Exchange, what: str) -> Callable[[], bool]:
-    """Whether the client did something since the last fault struck (or, without one, since now)."""
+def happened_since(exchange: Exchange, what: str) -> Callable[[], bool]:
+    """A question: whether the client did something since the last fault struck (or, without one, since now)."""
     since = max(
         (record.position for record in exchange.evidence if isinstance(record, evidence.Struck)),
         default=exchange.position,
@@ -341,7 +341,7 @@ def _step_name(step: Step) -> str:
             return name
 
 
-def _probe_follows(rest: Sequence[Step]) -> bool:
+def probe_follows(rest: Sequence[Step]) -> bool:
     """Whether the client is to be observed before its recovery from the faults that strike now."""
     for step in rest:
         match step:

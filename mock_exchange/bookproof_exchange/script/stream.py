@@ -28,6 +28,10 @@ class TickStream:
         """The next updates each have an event of these shapes."""
         self._shapes.extend(shapes)
 
+    def unsteer(self) -> None:
+        """Forget the shapes that are still to come: the present book cannot have one of them."""
+        self._shapes.clear()
+
     @property
     def steered(self) -> bool:
         """Whether shapes asked for are still to come."""

@@ -39,9 +39,18 @@ class _Bad(Exception):
 
 
 Ask = Callable[[HttpRequest], Awaitable[HttpAnswer | None]]
+Malformed = Callable[[int, str], HttpAnswer]
+"""Makes the answer to what is no HTTP request, from a status and the reason."""
 
 
-async def converse(wire: Wire, ask: Ask) -> Upgrade | None:
+def malformed(status: int, reason: str) -> HttpAnswer:
+    """The answer in plain text."""
+    return HttpAnswer(
+        status=status, body=f"{reason}\n".encode(), headers=(("content-type", "text/plain; charset=utf-8"),)
+    )
+
+
+async def converse(wire: Wire, ask: Ask, bad: Malformed = malformed) -> Upgrade | None:
     """Answer requests in their order until the client leaves (None) or asks for a WebSocket.
 
     ``ask`` yields the answer to a request, perhaps later; None drops the connection. Raises only what ``ask`` does."""
@@ -65,12 +74,9 @@ async def converse(wire: Wire, ask: Ask) -> Upgrade | None:
             if conn.our_state is not h11.DONE or conn.their_state is not h11.DONE:
                 return None
             conn.start_next_cycle()
-    except _Bad as bad:
-        refusal = HttpAnswer(
-            status=bad.status, body=f"{bad}\n".encode(), headers=(("content-type", "text/plain; charset=utf-8"),)
-        )
+    except _Bad as error:
         with contextlib.suppress(*GONE):
-            await wire.send_all(_raw(refusal))
+            await wire.send_all(_raw(bad(error.status, str(error))))
         return None
     except GONE:
         return None

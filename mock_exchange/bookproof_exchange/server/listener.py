@@ -100,6 +100,8 @@ class Server:
         self.sharing = Sharing()
         self.changed: Callable[[], None] = _nothing
         """Called after every call into the host, when its actions were performed."""
+        self.malformed: http.Malformed = http.malformed
+        """Makes the answer to what is no HTTP request."""
         self._bind = bind
         self._port = port
         self._expose = expose
@@ -201,7 +203,7 @@ class Server:
 
     async def _converse(self, wire: Wire) -> Connection | None:
         """REST, until the client leaves or wants a WebSocket."""
-        upgrade = await http.converse(wire, self._ask)
+        upgrade = await http.converse(wire, self._ask, self.malformed)
         if upgrade is None:
             return None
         handshake = judge(upgrade.head, self._compression)
