@@ -30,7 +30,7 @@ from bookproof.drivers.api import (
     Unsupported,
 )
 from bookproof.reference import Reference
-from bookproof.results import CaseResult, Check, Verdict, worst
+from bookproof.results import CaseResult, Check, Detail, Verdict, worst
 from bookproof_exchange import evidence
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.dialects.api import Traits
@@ -82,6 +82,8 @@ class CaseRun(msgspec.Struct, kw_only=True):
     """What the checker was given besides the evidence; None where nothing was judged."""
     start: Start | None = None
     """What the client was told to do."""
+    detail: Detail | None = None
+    """For the HTML page, where one is wanted."""
 
 
 class _Running:

@@ -162,6 +162,16 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.verdict.rank >= Verdict.INCONCLUSIVE.rank
 
 
+class Detail(msgspec.Struct, frozen=True, kw_only=True):
+    """The evidence of one case, packed for the HTML page (`bookproof.report.page.model`): the same data flow, but no part
+    of the result."""
+
+    core: bytes
+    """What happened, and the books."""
+    wire: bytes = b""
+    """The payloads; empty where they are left out."""
+
+
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run-started", tag_field="event"):
     client: str
     dialects: tuple[str, ...]
@@ -179,6 +189,8 @@ class CaseStarted(msgspec.Struct, frozen=True, kw_only=True, tag="case-started",
 
 class CaseFinished(msgspec.Struct, frozen=True, kw_only=True, tag="case-finished", tag_field="event"):
     result: CaseResult
+    detail: Detail | None = None
+    """Where a reporter wants it and there is evidence."""
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True, tag="trouble", tag_field="event"):

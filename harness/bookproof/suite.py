@@ -14,6 +14,7 @@ from bookproof import __version__
 from bookproof.attempts import attempt, merged, rests_on_time, run_alone, worth_a_second_run
 from bookproof.case_run import CaseRun, Venue
 from bookproof.cases.plan import Case
+from bookproof.drivers.advice import last_words
 from bookproof.drivers.api import ClientCrashed, ClientHung, Driver, DriverFactory
 from bookproof.known import Known, apply_known
 from bookproof.results import (
@@ -159,11 +160,7 @@ class _Work:
         try:
             return await self._factory()
         except (ClientHung, ClientCrashed) as error:
-            last = "; ".join(error.stderr[-3:])
-            raise AdapterError(
-                f"{self._suite.client}: {error}",
-                hint=f"its last words: {last}" if last else "it wrote nothing to stderr",
-            ) from None
+            raise AdapterError(f"{self._suite.client}: {error}", hint=last_words(error.stderr)) from None
         except AdapterError as error:
             raise AdapterError(f"{self._suite.client}: {error.message}", hint=error.hint) from None
 
@@ -216,7 +213,7 @@ class _Work:
         run.result = marked[0]
         self._keep(case, run)
         self.results.append(run.result)
-        self._emit(CaseFinished(result=run.result))
+        self._emit(CaseFinished(result=run.result, detail=run.detail))
 
 
 def exit_status(

@@ -124,6 +124,13 @@ class SymbolJudge:
         versions = self._versions(observed, high)
         return versions[-1] if versions else None
 
+    def admits(self, observed: Observed) -> bool:
+        """Whether a right client may show a book that is no version of the truth: a state of the reference that departs
+        from it undetectably, one that is not known so deep, or an empty one of a client that makes no claims."""
+        if not observed.bids and not observed.asks and not self.facts.claims:
+            return self._may_be_empty(observed.position)
+        return bool(self._departed(observed)) or self._opaque(observed.position)
+
     # --- one observation ------------------------------------------------------------------------------------------
 
     def _quick(self) -> Callable[[Observed, int, int], bool] | None:
