@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +19,35 @@ from bookproof_exchange.scenario.model import Scenario
 def dialects_named(names: Sequence[str]) -> tuple[Dialect, ...]:
     """The dialects of these names (all where none is given); UsageError with a hint for an unknown one."""
     return tuple(DIALECTS.get(name) for name in (dict.fromkeys(names) or DIALECTS.names()))
+
+
+def dialects_meant(patterns: Sequence[str], paths: Sequence[str] = ()) -> tuple[str, ...]:
+    """The dialects that case patterns begin with (``binance-spot/book/wire/*``, ``binance-*/book/*``), or else those that
+    every one of the scenario files is restricted to. UsageError where that does not say it: a client speaks the dialects
+    that it speaks, and cases of others prove nothing."""
+    named = [_beginning(pattern) for pattern in patterns]
+    if not patterns and paths:
+        named = [scenario.dialects or () for scenario, _ in scenarios_of(paths)]
+    if named and all(named):
+        return tuple(name for name in DIALECTS.names() if any(name in each for each in named))
+    raise UsageError("which dialect?", hint=_which(patterns))
+
+
+def _beginning(pattern: str) -> tuple[str, ...]:
+    head, slash, _ = pattern.partition("/")
+    if not slash or not head.strip("*?"):
+        return ()
+    return tuple(fnmatch.filter(DIALECTS.names(), head))
+
+
+def _which(patterns: Sequence[str]) -> str:
+    names = DIALECTS.names()
+    for pattern in patterns:
+        head, _, rest = pattern.partition("/")
+        close = difflib.get_close_matches(head, names, n=1) or [name for name in names if name.startswith(f"{head}-")]
+        if close and not _beginning(pattern):
+            return f"did you mean --case {close[0]}/{rest}?"
+    return f"--dialect, once or more: {', '.join(names)}"
 
 
 def scenarios_of(paths: Sequence[str]) -> list[tuple[Scenario, str | None]]:

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from bookproof.cli.execute import Options, execute
+from bookproof.cli.options import dialects_meant
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,7 +34,13 @@ def _options(function: F) -> F:
                 "reporters",
                 multiple=True,
                 metavar="NAME[=TARGET]",
-                help="One more reporter: json, html, junit (TARGET: the file), github, or one of another package.",
+                help="One more reporter: json, html, junit, badge (TARGET: the file), github, or one of another package.",
+            ),
+            click.option(
+                "--badge",
+                type=click.Path(dir_okay=False),
+                metavar="FILE",
+                help="Write a badge for a README: an SVG image with how many cases pass.",
             ),
             click.option(
                 "--known-failures",
@@ -76,7 +83,13 @@ def _options(function: F) -> F:
 
 
 @click.command()
-@click.option("--dialect", "dialects", multiple=True, required=True, metavar="D", help="Dialect (may be repeated).")
+@click.option(
+    "--dialect",
+    "dialects",
+    multiple=True,
+    metavar="D",
+    help="Dialect (may be repeated). Not needed where the case patterns or the scenario files name it.",
+)
 @click.option(
     "--case", "patterns", multiple=True, metavar="GLOB", help="Only these cases (may be repeated), as in 'book/gap/*'."
 )
@@ -95,7 +108,7 @@ def run(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[str, 
     Failures are shown as they come, each with the rule that it breaks and the command that runs it again. With --report,
     everything is also written to files, and every failing case as a scenario for 'bookproof replay'.
     """
-    return execute(dialects, patterns, paths, Options(**options))
+    return execute(dialects or dialects_meant(patterns, paths), patterns, paths, _made(**options))
 
 
 @click.command()
@@ -106,4 +119,9 @@ def run(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[str, 
 @_options
 def replay(file: str, dialects: tuple[str, ...], **options: Any) -> int:
     """Run one scenario file again, for instance one that a failing run left behind."""
-    return execute(dialects, (), (file,), msgspec.structs.replace(Options(**options), slow=True))
+    return execute(dialects, (), (file,), msgspec.structs.replace(_made(**options), slow=True))
+
+
+def _made(*, badge: str | None, reporters: tuple[str, ...], **options: Any) -> Options:
+    """A badge is one more reporter."""
+    return Options(reporters=reporters if badge is None else (*reporters, f"badge={badge}"), **options)

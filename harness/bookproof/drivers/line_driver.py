@@ -9,6 +9,7 @@ import trio
 
 from bookproof import __version__
 from bookproof.drivers import protocol
+from bookproof.drivers.advice import last_words
 from bookproof.drivers.api import (
     BalanceShown,
     BookShown,
@@ -304,13 +305,7 @@ class LineDriver:
             return
         log = self.log()
         if self._phase == "new":
-            last = "; ".join(log[-3:])
-            self._die(
-                lambda: AdapterError(
-                    f"the adapter ended before its hello: {how}",
-                    hint=f"its last words: {last}" if last else "it wrote nothing to stderr",
-                )
-            )
+            self._die(lambda: AdapterError(f"the adapter ended before its hello: {how}", hint=last_words(log)))
             return
         if self._phase == "idle":
             how += " (between two cases)"

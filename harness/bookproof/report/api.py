@@ -43,7 +43,9 @@ REPORTERS: Registry[Maker] = Registry("reporter", "bookproof.reporters")
 def _terminal() -> Maker:
     from bookproof.report.terminal import TerminalReporter
 
-    return lambda settings: TerminalReporter(settings.output, verbosity=settings.verbosity, folder=settings.folder)
+    return lambda settings: TerminalReporter(
+        settings.output, verbosity=settings.verbosity, folder=settings.folder, environment=settings.environment
+    )
 
 
 def _json() -> Maker:
@@ -64,6 +66,12 @@ def _junit() -> Maker:
     return lambda settings: JunitReporter(*_place(settings, "junit.xml"))
 
 
+def _badge() -> Maker:
+    from bookproof.report.badge import BadgeReporter
+
+    return lambda settings: BadgeReporter(*_place(settings, "badge.svg"))
+
+
 def _github() -> Maker:
     from bookproof.report.github import GithubReporter
 
@@ -75,6 +83,7 @@ for _name, _maker in (
     ("json", _json),
     ("html", _html),
     ("junit", _junit),
+    ("badge", _badge),
     ("github", _github),
 ):
     REPORTERS.add(_name, _maker)

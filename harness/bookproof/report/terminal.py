@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console
 from rich.padding import Padding
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Column
 from rich.text import Text
 
+from bookproof.report.causes import stands_out
 from bookproof.report.collect import EXIT_MEANING, Collected
-from bookproof.report.matrix import Matrix
+from bookproof.report.console import console_for, is_live
+from bookproof.report.progress import Progress
+from bookproof.report.style import STYLE, counted
+from bookproof.report.summary import cause_lines, matrix_lines
 from bookproof.report.text import clean, one_line
-from bookproof.report.words import diff_lines, label, rule_of, telling, why
+from bookproof.report.words import diff_lines, label, likely, rule_of, seen, telling
 from bookproof.results import (
     CaseFinished,
     CaseResult,
@@ -34,19 +29,7 @@ from bookproof.results import (
     Verdict,
 )
 
-STYLE = {
-    Verdict.PASS: "green",
-    Verdict.INFO: "cyan",
-    Verdict.NON_STRICT: "yellow",
-    Verdict.WARN: "yellow",
-    Verdict.UNSUPPORTED: "dim",
-    Verdict.INCONCLUSIVE: "magenta",
-    Verdict.FAIL: "bold red",
-    Verdict.HUNG: "bold red",
-    Verdict.CRASHED: "bold red",
-    Verdict.ADAPTER_ERROR: "bold red",
-    Verdict.HARNESS_ERROR: "bold white on red",
-}
+__all__ = ["STYLE", "TerminalReporter"]
 
 _INDENT = 4
 #: So many lines of a client's log are shown with a failure; the report has more.
@@ -59,18 +42,27 @@ class TerminalReporter:
     """``verbosity``: -1 only the summary, 0 failures, 1 every case, 2 with all checks. ``folder``: of the report, where
     transcripts are.
 
-    A terminal gets colours, a progress line and text wrapped at words; a pipe or file gets none of these."""
+    A terminal gets colours, a progress line and text wrapped at words; a pipe or file gets none of these (`console`)."""
 
-    def __init__(self, output: TextIO, *, verbosity: int = 0, folder: Path | None = None) -> None:
-        self._live = output.isatty()
-        self.console = Console(file=output, highlight=False, markup=False, emoji=False)
+    def __init__(
+        self,
+        output: TextIO,
+        *,
+        verbosity: int = 0,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        environment = environment or {}
+        self._live = is_live(output, environment)
+        self.console = console_for(output, environment)
         self.verbosity = verbosity
         self._folder = folder
+        self._clock = clock
         self.collected = Collected()
         self._progress: Progress | None = None
-        self._task: TaskID | None = None
-        self._running: dict[str, None] = {}
         self._cited: set[str] = set()
+        self._guessed: set[str] = set()
 
     def handle(self, event: ResultEvent) -> None:
         self.collected.handle(event)
@@ -78,12 +70,12 @@ class TerminalReporter:
             case RunStarted():
                 self._started(event)
             case CaseStarted(id=case):
-                self._running[case] = None
-                self._show_progress()
+                if self._progress is not None:
+                    self._progress.begin(case)
             case CaseFinished(result=result):
-                self._running.pop(result.id, None)
                 self._case(result)
-                self._show_progress(advance=1)
+                if self._progress is not None:
+                    self._progress.end(result.id)
             case Trouble(message=message):
                 self._print("trouble: ", message, style="bold red")
             case RunFinished():
@@ -96,6 +88,8 @@ class TerminalReporter:
         head, text = (clean(part).replace("\n", " ") for part in (head, text))
         if not head and text.lstrip().startswith("::"):
             text = f"> {text}"  # a CI system would take it for a command of its own
+        if self._progress is not None:
+            self._progress.spoke()
         line = Text()
         line.append(head, style=style)
         line.append(text, style="" if head else style)
@@ -106,11 +100,6 @@ class TerminalReporter:
             padded.append_text(line)
             padded.rstrip()
             self.console.print(padded, soft_wrap=True)
-
-    def _show_progress(self, advance: int = 0) -> None:
-        if self._progress is not None and self._task is not None:
-            names = ", ".join(case.partition("/")[2] for case in self._running)
-            self._progress.update(self._task, advance=advance, description=names)
 
     # --- events ----------------------------------------------------------------------------------------------------
 
@@ -124,22 +113,14 @@ class TerminalReporter:
             style="bold",
         )
         self._print("", f"client: {event.client}", whole=True)
-        if self._live and self.verbosity >= 0:
+        if self.verbosity >= 0:
             self._progress = Progress(
-                SpinnerColumn(),
-                MofNCompleteColumn(),
-                BarColumn(bar_width=24),
-                TimeElapsedColumn(),
-                TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"), markup=False),
-                console=self.console,
-                transient=True,
+                self.console, self.collected, len(event.cases), live=self._live, clock=self._clock
             )
-            self._task = self._progress.add_task("", total=len(event.cases))
-            self._progress.start()
 
     def _case(self, result: CaseResult) -> None:
         known = result.known is not None
-        said = _says_something(result) and not known
+        said = stands_out(result) and not known
         if self.verbosity < 0 or (self.verbosity == 0 and not said):
             return
         style = "dim" if known else STYLE[result.verdict]
@@ -157,8 +138,18 @@ class TerminalReporter:
     def _explain(self, result: CaseResult) -> None:
         """What, against which rule, where, and how to see more."""
         self._print(one_line(result.title), style="bold", indent=_INDENT)
-        self._print("", one_line(why(result)), indent=_INDENT)
+        self._print("", one_line(seen(result)), indent=_INDENT)
+        guess = one_line(likely(result))
+        if guess and guess in self._guessed:
+            self._print("", f"This looks like {result.suspects[0].name}, as above.", style="dim", indent=_INDENT)
+        elif guess:
+            self._print("", guess, indent=_INDENT)
+            if result.suspects:
+                self._guessed.add(guess)
         check = telling(result)
+        if check is not None:
+            head = "unproven: " if check.verdict is Verdict.INCONCLUSIVE else "broken: "
+            self._print(head, f"{check.id}, {one_line(check.title)}", style="dim", indent=_INDENT)
         if check is not None:
             rule = rule_of(check)
             if rule is not None and check.rule in self._cited:
@@ -188,16 +179,17 @@ class TerminalReporter:
             self._progress = None
         collected = self.collected
         if self.verbosity >= 0 and len(collected.results) > 1:
+            for block in (
+                matrix_lines(collected.results, self.console.width if self._live else None),
+                cause_lines(collected.results),
+            ):
+                for number, line in enumerate(block):
+                    if number == 0:
+                        self.console.print()
+                    self.console.print(line, soft_wrap=True)
             self.console.print()
-            self._matrix(Matrix.of(collected.results))
-            self.console.print()
-        counts = collected.counts
-        line = Text()
-        for name, count in counts.items():
-            style = "dim" if name == "known" else STYLE[Verdict(name)]
-            line.append(", " if line else "").append(f"{count} {name}", style=style)
-        line.append(f"{'' if counts else 'nothing was run'} in {event.seconds:.1f} s")
-        self.console.print(line, soft_wrap=True)
+        counts = counted(collected.counts.items()) or Text("nothing was run")
+        self.console.print(counts.append(f" in {_duration(event.seconds)}"), soft_wrap=True)
         if collected.results and collected.not_run:
             self._print("", f"not run any more, {len(collected.not_run)}: {_names(collected.not_run)}")
         if collected.results and collected.started is not None and collected.started.skipped_slow:
@@ -208,37 +200,11 @@ class TerminalReporter:
             f"exit status {event.exit_status}", f": {meaning}", style="green" if not event.exit_status else "bold red"
         )
 
-    def _matrix(self, matrix: Matrix) -> None:
-        """Verdicts by topic: rows topics, columns dialects."""
-        cells = [
-            ["", *matrix.dialects],
-            *(
-                [topic, *(", ".join(f"{count} {name}" for name, count in cell) or "-" for cell in row)]
-                for topic, row in matrix.rows
-            ),
-        ]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        head = Text("  ".join(text.ljust(width) for text, width in zip(cells[0], widths, strict=True)).rstrip(), "bold")
-        self.console.print(head, soft_wrap=True)
-        for topic, row in matrix.rows:
-            line = Text(topic.ljust(widths[0]))
-            for number, (cell, width) in enumerate(zip(row, widths[1:], strict=True), 1):
-                text = Text("  ")
-                for place, (name, count) in enumerate(cell):
-                    style = "dim" if name == "known" else STYLE[Verdict(name)]
-                    text.append(", " if place else "").append(f"{count} {name}", style=style)
-                if not cell:
-                    text.append("-", style="dim")
-                if number < len(row):
-                    text.pad_right(max(0, width + 2 - len(text)))
-                line.append_text(text)
-            self.console.print(line, soft_wrap=True)
 
-
-def _says_something(result: CaseResult) -> bool:
-    return result.verdict is Verdict.NON_STRICT or (
-        result.verdict.rank >= Verdict.WARN.rank and result.verdict is not Verdict.UNSUPPORTED
-    )
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from bookproof.results import CaseResult, Check, LevelDiff, Verdict
@@ -10,6 +11,10 @@ from bookproof_exchange.dialects.api import Rule
 
 #: Verdicts that are not of a check but of the whole case: the process, the adapter, Bookproof.
 _OF_THE_CASE = (Verdict.HUNG, Verdict.CRASHED, Verdict.ADAPTER_ERROR, Verdict.HARNESS_ERROR)
+
+#: Between two sentences; a number's point and "(class A): It" are none.
+_SENTENCES = re.compile(r"(?<=[.!?)]) (?=[A-Z(])")
+_COUNT = re.compile(r"\(\d+ such observations in all\.\)")
 
 
 def telling(result: CaseResult) -> Check | None:
@@ -31,14 +36,27 @@ def rule_of(check: Check) -> Rule | None:
 
 
 def why(result: CaseResult) -> str:
-    """One paragraph: what is wrong. Empty where nothing is."""
+    """One paragraph: what is wrong, and what it looks like. Empty where nothing is."""
+    return " ".join(filter(None, (seen(result), likely(result))))
+
+
+def seen(result: CaseResult) -> str:
+    """What is wrong, from the evidence: of the process where that is what went wrong, then of the telling check."""
     check = telling(result)
     parts = [_sentence(result.message)]
     if check is not None and check.message not in result.message:
         before = "Before that: " if result.verdict in _OF_THE_CASE else ""
         parts.append(before + _sentence(check.message))
-    parts.append(_sentence(result.diagnosis))
     return " ".join(filter(None, parts))
+
+
+def likely(result: CaseResult) -> str:
+    """The diagnosis, without the sentences that `seen` has said already. Empty where there is none."""
+    said = seen(result)
+    new = [
+        part for part in _SENTENCES.split(result.diagnosis.strip()) if part not in said and not _COUNT.fullmatch(part)
+    ]
+    return _sentence(" ".join(new))
 
 
 def label(result: CaseResult) -> str:

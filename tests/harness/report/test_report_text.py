@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_world import RESULTS, check, result
 
+from bookproof.report.causes import causes
 from bookproof.report.matrix import Matrix
 from bookproof.report.text import clean, one_line
-from bookproof.report.words import columns, diff_lines, label, telling, why
-from bookproof.results import CaseResult, LevelDiff, Verdict
+from bookproof.report.words import columns, diff_lines, label, likely, telling, why
+from bookproof.results import CaseResult, LevelDiff, Suspect, Verdict
 
 
 @given(st.text(st.characters()))
@@ -58,6 +59,41 @@ def test_nothing_is_said_twice() -> None:
     assert why(result(verdict=Verdict.FAIL, checks=[failed], message="A ghost.")) == "A ghost."
     note = "A ghost. It did not come back when run again in a fresh process."
     assert why(result(verdict=Verdict.FAIL, checks=[failed], message=note)) == note
+
+
+def test_a_diagnosis_leaves_out_what_was_said_already() -> None:
+    ghost = (
+        "At position 8 the client said live. Level bid 1.5 is from before the snapshot. (45 such observations in all.)"
+    )
+    guess = f"This looks like X (class A): It holds too much. {ghost.partition('. ')[2].replace('45', '20')}"
+    failed = result(verdict=Verdict.FAIL, checks=[check(message=ghost)], diagnosis=guess)
+    assert likely(failed) == "This looks like X (class A): It holds too much."
+    assert why(failed) == f"{ghost} {likely(failed)}"
+    assert likely(result()) == ""
+
+
+def test_causes_are_grouped_the_commonest_first() -> None:
+    def bad(scenario: str, letter: str | None, verdict: Verdict = Verdict.FAIL, known: str | None = None) -> CaseResult:
+        suspects = () if letter is None else (Suspect(bug_class=letter, name=f"kind {letter}", reason="r"),)
+        return result(scenario, verdict, [check()], suspects=suspects, known=known)
+
+    found = causes(
+        [
+            bad("book/a", None),
+            bad("book/b", "D"),
+            bad("book/c", "A"),
+            bad("book/d", "D", Verdict.WARN),
+            bad("book/e", "A", known="they know"),
+            bad("book/f", None, Verdict.CRASHED),
+            bad("book/g", None, Verdict.UNSUPPORTED),
+            result("book/h"),
+        ]
+    )
+    assert [(each.bug_class, each.name, [case[-1] for case in each.cases]) for each in found] == [
+        ("D", "kind D", ["b", "d"]),
+        ("A", "kind A", ["c"]),
+        ("", "no diagnosis", ["a", "f"]),
+    ]
 
 
 def test_columns_and_differences_are_aligned_without_trailing_spaces() -> None:

@@ -6,7 +6,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,7 +21,7 @@ from bookproof.report.html import HtmlReporter
 from bookproof.report.json_report import JsonReporter, schema
 from bookproof.report.junit import JunitReporter
 from bookproof.report.terminal import TerminalReporter
-from bookproof.results import CaseResult, LevelDiff, ResultEvent, RunFinished, Trouble, Verdict
+from bookproof.results import CaseResult, LevelDiff, ResultEvent, RunFinished, Suspect, Trouble, Verdict
 from bookproof_exchange.data import folder
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.errors import UsageError
@@ -61,10 +61,36 @@ def feed(reporter: object, heard: Sequence[ResultEvent]) -> None:
 # --- terminal -------------------------------------------------------------------------------------------------------
 
 
-def shown(heard: Sequence[ResultEvent], verbosity: int = 0, output: io.StringIO | None = None, **more: Path) -> str:
+class Clock:
+    """Says what it is set to, so many seconds later each time."""
+
+    def __init__(self, step: float = 0.0) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def shown(
+    heard: Sequence[ResultEvent],
+    verbosity: int = 0,
+    output: io.StringIO | None = None,
+    *,
+    folder: Path | None = None,
+    clock: Clock | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     output = output or Pipe()
-    feed(TerminalReporter(output, verbosity=verbosity, **more), heard)
+    reporter = TerminalReporter(
+        output, verbosity=verbosity, folder=folder, environment=environment, clock=clock or Clock()
+    )
+    feed(reporter, heard)
     return output.getvalue()
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
 
 
 def test_terminal_a_failure_says_what_where_why_and_how_to_see_more() -> None:
@@ -72,9 +98,9 @@ def test_terminal_a_failure_says_what_where_why_and_how_to_see_more() -> None:
     start = next(number for number, line in enumerate(lines) if line.startswith("fail"))
     rule = f"    rule kraken-v2/checksum-verify ({RULE.level}): {RULE.text}"
     assert lines[start].split() == ["fail", "S1", "ghost", "kraken-v2/book/gap/single", "0.25", "s"]
-    assert lines[start + 1 : start + 3] == ["    One update is lost", "    A ghost."]
-    assert lines[start + 3 : start + 5] == [rule, f"      {RULE.source}"]
-    assert lines[start + 5 : start + 10] == [
+    assert lines[start + 1 : start + 4] == ["    One update is lost", "    A ghost.", "    broken: S1, a property"]
+    assert lines[start + 4 : start + 6] == [rule, f"      {RULE.source}"]
+    assert lines[start + 6 : start + 11] == [
         "      side  price  client  truth",
         "      bid   1.5    2       -      ghost: deleted by update 7",
         "    run again in a fresh process: the same",
@@ -94,13 +120,23 @@ def test_terminal_a_rule_is_quoted_once() -> None:
     assert "rule kraken-v2/checksum-verify (SHOULD), as above" in text
 
 
+def test_terminal_a_diagnosis_is_given_once() -> None:
+    suspect = Suspect(bug_class="A", name="a snapshot that does not replace the book", reason="Old levels live on.")
+    said = "This looks like a snapshot that does not replace the book (class A): Old levels live on."
+    bad = [result(f"book/gap/{n}", Verdict.FAIL, [check()], suspects=(suspect,), diagnosis=said) for n in range(2)]
+    text = shown(events(bad))
+    assert text.count("Old levels live on.") == 1
+    assert text.count("    This looks like a snapshot that does not replace the book, as above.\n") == 1
+
+
 @pytest.mark.parametrize("verbosity", [-1, 0, 1, 2])
 def test_terminal_verbosity(verbosity: int) -> None:
     text = shown(events(MIXED), verbosity)
     assert ("kraken-v2/book/gap/twice" in text) == (verbosity >= 1)
     assert ("known: they know" in text) == (verbosity >= 1)
     assert ("the client ended: signal" in text.lower()) == (verbosity >= 0)
-    assert ("a property" in text) == (verbosity >= 2)
+    assert ("broken: S1, a property" in text) == (verbosity >= 0)
+    assert ("    pass         E1@7     a property" in text) == (verbosity >= 2)
     assert "1 pass, 1 warn, 1 unsupported, 1 inconclusive, 1 fail, 1 crashed, 1 known" in text
     assert "exit status 1" in text
 
@@ -114,15 +150,83 @@ def test_terminal_a_pipe_gets_whole_plain_lines() -> None:
     assert all(line == line.rstrip() for line in text.splitlines())
 
 
-def test_terminal_a_screen_gets_text_wrapped_at_words_but_whole_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.delenv("NO_COLOR", raising=False)
+def test_terminal_a_screen_gets_text_wrapped_at_words_but_whole_commands() -> None:
     command = "bookproof replay " + "x" * 100
     failed = result(verdict=Verdict.FAIL, checks=[check(message="word " * 30)], reproduce=command)
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown(events([failed]), output=Screen()))
+    text = plain(shown(events([failed]), output=Screen(), environment={"COLUMNS": "60", "TERM": "xterm"}))
     assert command in text
     assert max(len(line) for line in text.splitlines() if "word" in line) <= 60
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize(
+    ("output", "environment", "coloured"),
+    [
+        (Pipe, {}, False),
+        (Pipe, {"FORCE_COLOR": "1"}, True),
+        (Pipe, {"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+        (Pipe, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (Pipe, {"FORCE_COLOR": ""}, False),
+        (Screen, {"TERM": "xterm"}, True),
+        (Screen, {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (Screen, {"TERM": "xterm", "CI": "true"}, True),
+        (Screen, {"TERM": "dumb"}, False),
+    ],
+)
+def test_terminal_colours(output: type[io.StringIO], environment: dict[str, str], coloured: bool) -> None:
+    text = shown(events(MIXED), output=output(), environment=environment)
+    assert bool(COLOUR.search(text)) == coloured
+    rewritten = "\r" in text or bool(re.search(r"\x1b\[[0-9?]*[A-Zhl]", text))
+    assert rewritten == (output is Screen and "CI" not in environment and environment["TERM"] != "dumb")
+
+
+def test_terminal_a_log_hears_of_progress_when_it_was_silent_for_long() -> None:
+    many = [result(f"book/gap/{n}") for n in range(40)]
+    lines = shown(events(many), clock=Clock(1.0)).splitlines()
+    said = [line for line in lines if line.startswith("…")]
+    assert 2 <= len(said) <= 10
+    assert re.fullmatch(r"… \d+ of 40 cases done: \d+ pass; about \d+ (s|min) left", said[0])
+    assert not [line for line in shown(events(many)).splitlines() if line.startswith("…")], "no time has passed"
+    assert not [line for line in shown(events(many), -1, clock=Clock(1.0)).splitlines() if line.startswith("…")]
+
+
+def test_terminal_a_screen_sees_counts_and_time_left() -> None:
+    failed = result("book/gap/twice", Verdict.FAIL, [check()])
+    many = [result(f"book/gap/{n}") for n in range(9)]
+    heard = events([failed, *many])
+    reporter = TerminalReporter(Screen(), environment={"TERM": "xterm", "COLUMNS": "100"}, clock=Clock(0.5))
+    feed(reporter, heard[:-4])  # one case is running, none of the rest has begun
+    assert reporter._progress is not None
+    bar = reporter._progress._bar
+    assert bar is not None
+    with reporter.console.capture() as captured:
+        reporter.console.print(bar.get_renderable())
+    reporter._progress.stop()
+    line = plain(captured.get())
+    assert re.search(r" 8/10 .* 7 pass, 1 fail \d+ s, about \d+ s left book/gap/7 *\n", line)
+
+
+def test_terminal_a_narrow_screen_gets_a_list_instead_of_a_wide_table() -> None:
+    wide = plain(shown(events(MIXED), output=Screen(), environment={"COLUMNS": "100", "TERM": "xterm"})).splitlines()
+    narrow = plain(shown(events(MIXED), output=Screen(), environment={"COLUMNS": "36", "TERM": "xterm"})).splitlines()
+    assert [line.split() for line in wide if "binance-spot" in line and "kraken-v2" in line and "/" not in line]
+    assert "book/gap  1 pass, 1 fail" in [re.sub(" +", " ", line).replace("gap ", "gap  ") for line in narrow]
+    start = narrow.index("binance-spot")
+    assert narrow[start + 1].split() == ["book/gap", "1", "inconclusive"]
+
+
+def test_terminal_says_what_the_failures_have_in_common() -> None:
+    ghosts = Suspect(bug_class="A", name="a snapshot that does not replace the book", reason="r")
+    failed = [result(f"book/gap/{n}", Verdict.FAIL, [check()], suspects=(ghosts,)) for n in range(5)]
+    lines = shown(events([*failed, *MIXED])).splitlines()
+    start = lines.index("what it looks like, by how many cases show it:")
+    assert lines[start + 1] == (
+        "   5  a snapshot that does not replace the book (class A): book/gap/0, book/gap/1, book/gap/2 and 2 more"
+    )
+    assert lines[start + 2].startswith("   4  no diagnosis: book/gap/single, ")
+    assert "what it looks like" not in shown(events([result(), result("book/gap/twice")]))
 
 
 def test_terminal_counts_what_was_not_run() -> None:
@@ -405,9 +509,9 @@ def test_a_reporter_that_raises_disturbs_no_other_and_is_told_of(tmp_path: Path)
 
 def test_the_built_in_reporters_are_made_by_name(tmp_path: Path) -> None:
     settings = Settings(output=Pipe(), folder=tmp_path)
-    for name in ("terminal", "json", "html", "junit", "github"):
+    for name in ("terminal", "json", "html", "junit", "badge", "github"):
         feed(make(name, settings), events(MIXED))
-    assert {file.name for file in tmp_path.iterdir()} == {"report.json", "report.html", "junit.xml"}
+    assert {file.name for file in tmp_path.iterdir()} == {"report.json", "report.html", "junit.xml", "badge.svg"}
     with pytest.raises(UsageError, match="junit"):
         make("junitt", settings)
     with pytest.raises(UsageError, match="no place"):
