@@ -63,7 +63,7 @@ def _html() -> Maker:
 def _junit() -> Maker:
     from bookproof.report.junit import JunitReporter
 
-    return lambda settings: JunitReporter(*_place(settings, "junit.xml"))
+    return lambda settings: JunitReporter(*_place(settings, "junit.xml"), report=settings.folder)
 
 
 def _badge() -> Maker:

@@ -16,7 +16,7 @@ _HEIGHT = 20
 _PAD = 7
 #: Widths of characters at 11 pixels in the fonts named below; the image sets the length of its texts, so that another font
 #: fits too.
-_NARROW, _WIDE, _USUAL = 4.0, 9.5, 7.0
+_NARROW, _WIDE, _USUAL = 3.8, 9.5, 6.7
 
 
 class BadgeReporter:

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from bookproof.report.causes import causes, stands_out
 from bookproof.report.collect import EXIT_MEANING, Collected
 from bookproof.report.matrix import Matrix
 from bookproof.report.text import clean, one_line
 from bookproof.report.words import label, rule_of, telling, why
-from bookproof.results import CaseFinished, CaseResult, ResultEvent, RunFinished, Trouble, Verdict
+from bookproof.results import CaseFinished, CaseResult, ResultEvent, RunFinished, Trouble
 
 _MOST_ANNOTATIONS = 10
 _MOST_ROWS = 200
@@ -84,6 +85,12 @@ def markdown(collected: Collected) -> str:
         for topic, row in matrix.rows:
             cells = (", ".join(f"{count} {name}" for name, count in cell) or "–" for cell in row)
             lines.append(f"| {_cell(topic)} | {' | '.join(cells)} |")
+    found = causes(collected.results)
+    if found:
+        lines += ["", "What it looks like, by how many cases show it:", ""]
+        for cause in found:
+            letter = f" (class {cause.bug_class})" if cause.bug_class else ""
+            lines.append(f"- {len(cause.cases)} × {_cell(cause.name)}{letter}")
     bad = [result for result in collected.results if _kind(result) is not None]
     if bad:
         lines += ["", "| case | verdict | why | rule |", "|---|---|---|---|"]
@@ -117,8 +124,6 @@ def _cell(text: str) -> str:
 
 
 def _kind(result: CaseResult) -> str | None:
-    if result.known is not None:
+    if result.known is not None or not stands_out(result):
         return None
-    if result.failing:
-        return "error"
-    return "warning" if result.verdict in (Verdict.WARN, Verdict.NON_STRICT) else None
+    return "error" if result.failing else "warning"

@@ -35,7 +35,7 @@ class Progress:
         self._running: dict[str, None] = {}
         self._bar: Bar | None = None
         if live:
-            self._bar = Bar(*self._columns(), console=console, transient=True, expand=True)
+            self._bar = Bar(*self._columns(), console=console, transient=True, expand=console.width >= _NARROW)
             self._task = self._bar.add_task("", total=total)
             self._bar.start()
 

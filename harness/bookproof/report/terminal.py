@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -179,15 +179,7 @@ class TerminalReporter:
             self._progress = None
         collected = self.collected
         if self.verbosity >= 0 and len(collected.results) > 1:
-            for block in (
-                matrix_lines(collected.results, self.console.width if self._live else None),
-                cause_lines(collected.results),
-            ):
-                for number, line in enumerate(block):
-                    if number == 0:
-                        self.console.print()
-                    self.console.print(line, soft_wrap=True)
-            self.console.print()
+            self._blocks(collected.results)
         counts = counted(collected.counts.items()) or Text("nothing was run")
         self.console.print(counts.append(f" in {_duration(event.seconds)}"), soft_wrap=True)
         if collected.results and collected.not_run:
@@ -199,6 +191,19 @@ class TerminalReporter:
         self._print(
             f"exit status {event.exit_status}", f": {meaning}", style="green" if not event.exit_status else "bold red"
         )
+
+    def _blocks(self, results: Sequence[CaseResult]) -> None:
+        self.console.print()
+        for line in matrix_lines(results, self.console.width if self._live else None):
+            self.console.print(line, soft_wrap=True)
+        self.console.print()
+        found = cause_lines(results)
+        for line in found:
+            self.console.print(line, soft_wrap=not self._live)
+        if found and self._folder is None:
+            self._print("", "--report DIR writes a page that draws every one of them", style="dim")
+        if found:
+            self.console.print()
 
 
 def _duration(seconds: float) -> str:

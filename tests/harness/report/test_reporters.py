@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import io
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
+import msgspec
 import pytest
 from report_world import HOSTILE, MIXED, check, events, hostile, result
 
@@ -21,7 +23,7 @@ from bookproof.report.html import HtmlReporter
 from bookproof.report.json_report import JsonReporter, schema
 from bookproof.report.junit import JunitReporter
 from bookproof.report.terminal import TerminalReporter
-from bookproof.results import CaseResult, LevelDiff, ResultEvent, RunFinished, Suspect, Trouble, Verdict
+from bookproof.results import CaseResult, LevelDiff, Moment, ResultEvent, RunFinished, Suspect, Trouble, Verdict
 from bookproof_exchange.data import folder
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.errors import UsageError
@@ -226,7 +228,11 @@ def test_terminal_says_what_the_failures_have_in_common() -> None:
         "   5  a snapshot that does not replace the book (class A): book/gap/0, book/gap/1, book/gap/2 and 2 more"
     )
     assert lines[start + 2].startswith("   4  no diagnosis: book/gap/single, ")
-    assert "what it looks like" not in shown(events([result(), result("book/gap/twice")]))
+    assert "--report DIR writes a page that draws every one of them" in lines
+    assert "--report" not in shown(events(failed), folder=Path("out"))
+    passed = shown(events([result(), result("book/gap/twice")]))
+    assert "what it looks like" not in passed
+    assert "--report" not in passed
 
 
 def test_terminal_counts_what_was_not_run() -> None:
@@ -291,6 +297,14 @@ def test_json_has_everything(tmp_path: Path) -> None:
     }  # fmt: skip
     assert [case["id"] for case in report["cases"]] == [each.id for each in MIXED]
     assert report["not_run"] == ["x"]
+    assert report["causes"] == [
+        {
+            "bug_class": "",
+            "name": "no diagnosis",
+            "cases": [each.id for each in MIXED if each.known is None and each.verdict not in ("pass", "unsupported")],
+        }
+    ]
+    assert datetime.datetime.fromisoformat(report["began"]).utcoffset() == datetime.timedelta(0)
     assert report["cases"][0]["checks"][0]["anomaly"] == "ghost"
 
 
@@ -340,8 +354,57 @@ def test_junit_tells_what_the_terminal_tells(tmp_path: Path) -> None:
     failure = junit(tmp_path, events([RULED])).find(".//failure")
     assert failure is not None
     assert failure.text is not None
-    for part in ("rule kraken-v2/checksum-verify (SHOULD)", "ghost: deleted by update 7", "again: bookproof replay"):
+    assert failure.text.startswith("fail S1 ghost: A ghost.\n"), "GitLab shows the text only"
+    rule = "rule kraken-v2/checksum-verify (SHOULD)"
+    for part in ("broken: S1, a property", rule, "ghost: deleted by update 7", "again: bookproof replay"):
         assert part in failure.text
+
+
+def test_junit_facts_to_count_by(tmp_path: Path) -> None:
+    suspect = Suspect(bug_class="A", name="a snapshot that does not replace the book", reason="r")
+    ruled = msgspec.structs.replace(RULED, suspects=(suspect,), attempts=2)
+    root = junit(tmp_path, events([ruled, *MIXED]))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(root[0].get("timestamp")))
+    suite = {each.get("name"): each.get("value") for each in root[0].findall("properties/property")}
+    assert suite == {"command": "./client --fast", "bookproof": "9.9"}
+    facts = {each.get("name"): each.get("value") for each in root[0][1].findall("properties/property")}
+    assert facts == {
+        "verdict": "fail",
+        "title": "One update is lost",
+        "seed": "1",
+        "client": "a client 1",
+        "check": "S1",
+        "anomaly": "ghost",
+        "rule": "kraken-v2/checksum-verify",
+        "looks-like": "A: a snapshot that does not replace the book",
+        "attempts": "2",
+    }
+    known = root.findall(".//property[@name='known']")
+    assert [each.get("value") for each in known] == ["they know"]
+
+
+def test_junit_tells_what_happened_around_the_first_thing_that_was_wrong(tmp_path: Path) -> None:
+    story = tuple(
+        Moment(position=n, until=n, at=n / 10, lane="exchange", kind="update", text=f"update {n}", count=1 + n % 2)
+        for n in range(100)
+    )
+    at = msgspec.structs.replace(check(), position=60)
+    failed = result(verdict=Verdict.FAIL, checks=[at], story=story, transcript="transcripts/x.jsonl")
+    feed(JunitReporter(tmp_path, report=Path("out")), events([failed]))
+    said = ElementTree.parse(tmp_path / "junit.xml").findtext(".//system-out")
+    assert said is not None
+    lines = said.splitlines()
+    assert lines[0] == "… 40 moments before"
+    assert lines[1:3] == [
+        "     40    4.000 s  exchange  update 40",
+        "     41    4.100 s  exchange  update 41  (2 times)",
+    ]
+    assert [line for line in lines if line.startswith(">")] == [">    60    6.000 s  exchange  update 60"]
+    assert lines[-2:] == ["… 30 moments after", "[[ATTACHMENT|out/transcripts/x.jsonl]]"]
+    feed(JunitReporter(tmp_path), events([failed, result("book/gap/twice")]))
+    root = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert "ATTACHMENT" not in str(root.findtext(".//system-out")), "without a report there is nothing to attach"
+    assert len(root.findall(".//system-out")) == 1
 
 
 # --- HTML -----------------------------------------------------------------------------------------------------------
@@ -408,8 +471,6 @@ def test_html_hostile_text_stays_text(tmp_path: Path) -> None:
 
 
 def _harmless(results: list[CaseResult]) -> list[CaseResult]:
-    import msgspec
-
     plain = json.loads(json.dumps(msgspec.to_builtins(results)).replace(json.dumps(HOSTILE)[1:-1], "harmless"))
     return msgspec.convert(plain, list[CaseResult])
 
@@ -458,6 +519,7 @@ def test_github_summary_is_appended(tmp_path: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert text.startswith("before\n### Bookproof")
     assert "| book/gap | 1 inconclusive | 1 pass, 1 fail |" in text
+    assert "- 4 × no diagnosis" in text
     assert "<script" not in text
     for line in text.splitlines():
         if line.startswith("|") and "---" not in line:
