@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from bookproof_exchange.dialects.api import Dialect, Edit, Feed, Message, Tick
+from bookproof_exchange.errors import UsageError
 from bookproof_exchange.faults import specs
 from bookproof_exchange.faults.messages import Delivery, MessageLine
 from bookproof_exchange.market import Shape, Side
@@ -23,9 +24,19 @@ from bookproof_exchange.seeds import stream
 class Cursor:
     """Where the market stands, for every symbol. It moves by `advance` and `skip`, never by itself."""
 
-    def __init__(self, dialect: Dialect, view: MarketView, seed: int, outlet: Outlet, armory: Armory) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        view: MarketView,
+        seed: int,
+        outlet: Outlet,
+        armory: Armory,
+        no_room: Callable[[UsageError], None] | None = None,
+    ) -> None:
+        """``no_room``: see `TickStream`."""
         self.symbols = tuple(view.instruments)
-        self.streams = {symbol: TickStream(view, symbol, dialect.traits.batch, seed) for symbol in self.symbols}
+        batch = dialect.traits.batch
+        self.streams = {symbol: TickStream(view, symbol, batch, seed, no_room) for symbol in self.symbols}
         self._dialect = dialect
         self._view = view
         self._outlet = outlet
@@ -67,11 +78,6 @@ class Cursor:
                 if other != symbol and self._turns.random() < 0.5:
                     self._tick(other, actions)
         return joined(actions, mode)
-
-    def unsteer(self) -> None:
-        """Forget the shapes that were asked for: the present book cannot have one of them."""
-        for ticks in self.streams.values():
-            ticks.unsteer()
 
     def skip(self, count: int, symbols: Sequence[str] | None = None) -> None:
         """The book moves while nobody is told; levels near the touch disappear on both sides."""

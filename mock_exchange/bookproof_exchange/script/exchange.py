@@ -26,6 +26,7 @@ from bookproof_exchange.dialects.api import (
     Subscribed,
     Unsubscribed,
 )
+from bookproof_exchange.errors import UsageError
 from bookproof_exchange.evidence import Evidence
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market import Shape
@@ -60,9 +61,13 @@ class Exchange:
         *,
         clock: Callable[[], float] | None = None,
         most_asked: int | None = MOST_ASKED,
+        no_room: Callable[[UsageError], None] | None = None,
     ) -> None:
         """``clock``: seconds since the case began, for the evidence's ``at`` and for the venue's limits (`gate`): it decides
-        nothing for a client that keeps them. None: there is no time. ``most_asked``: see `MOST_ASKED`; None: no end."""
+        nothing for a client that keeps them. None: there is no time. ``most_asked``: see `MOST_ASKED`; None: no end.
+
+        ``no_room``: told where a shape is asked for that the present book cannot have; an ordinary update takes its place.
+        None: whatever moves the market raises UsageError then."""
         self.dialect = dialect
         self.scenario = scenario
         self.seed = seed
@@ -81,7 +86,7 @@ class Exchange:
         self._hold = Hold()
         self._drift = Drift(dialect, self.view, self._armory)
         self._outlet = Outlet(self._ledger, self.symbols, self._drift.message)
-        self._cursor = Cursor(dialect, self.view, seed, self._outlet, self._armory)
+        self._cursor = Cursor(dialect, self.view, seed, self._outlet, self._armory, no_room)
         self._gate = Gate(dialect, clock)
         self._answers = Answers(dialect, self.view, self._ledger, self._cursor, self._armory, self._gate, self._drift)
         self._strikes = Strikes(self._outlet, self._cursor, self._armory)
@@ -202,11 +207,6 @@ class Exchange:
         """A fault that was armed strikes no more; what it holds back goes out. Standing faults stand until `lift`."""
         self._armory.numbered(number).left = 0
         return list(self._cursor.disarm(number))
-
-    def unsteer(self) -> None:
-        """The market goes its own way again: forget the shapes that were asked for and are still to come. Needed where
-        `advance` raises UsageError, because the present book cannot have one of them."""
-        self._cursor.unsteer()
 
     def _end(self, armed: Armed) -> Iterator[Action]:
         armed.left = 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from bookproof_exchange.dialects.api import Tick
+from bookproof_exchange.errors import UsageError
 from bookproof_exchange.market import Shape, Side
 from bookproof_exchange.script.view import MarketView
 from bookproof_exchange.seeds import stream
@@ -13,12 +15,22 @@ from bookproof_exchange.seeds import stream
 class TickStream:
     """Cuts one symbol's events into updates. `plan` looks ahead without moving the cursor (an early REST snapshot)."""
 
-    def __init__(self, view: MarketView, symbol: str, batch: tuple[int, int], seed: int) -> None:
+    def __init__(
+        self,
+        view: MarketView,
+        symbol: str,
+        batch: tuple[int, int],
+        seed: int,
+        impossible: Callable[[UsageError], None] | None = None,
+    ) -> None:
+        """``impossible``: told of an update that the present book cannot have; an ordinary one takes its place. None: the
+        error is raised."""
         self._view = view
         self._symbol = symbol
         self._truth = view.truth(symbol)
         self._batch = batch
         self._random = stream(seed, "ticks", symbol)
+        self._impossible = impossible
         self._end = view.index(symbol)
         self._planned: deque[Tick] = deque()
         self._shapes: deque[Shape] = deque()
@@ -27,10 +39,6 @@ class TickStream:
     def steer(self, *shapes: Shape) -> None:
         """The next updates each have an event of these shapes."""
         self._shapes.extend(shapes)
-
-    def unsteer(self) -> None:
-        """Forget the shapes that are still to come: the present book cannot have one of them."""
-        self._shapes.clear()
 
     @property
     def steered(self) -> bool:
@@ -70,11 +78,22 @@ class TickStream:
         shape = self._shapes.popleft() if self._shapes else None
         # the steered event comes last, so that nothing in the same update undoes it
         for _ in range(count - 1 if shape is not None else count):
-            self._truth.extend()
+            self._extend(None)
         if shape is not None:
-            self._truth.extend(shape)
+            self._extend(shape)
         self._end = self._truth.last
         return Tick(self._symbol, first, self._end)
+
+    def _extend(self, shape: Shape | None) -> None:
+        try:
+            self._truth.extend(shape)
+        except UsageError as error:  # then nothing has happened
+            if self._impossible is None:
+                raise
+            self._impossible(error)
+            self._shapes.clear()
+            self._truth.unprotect()
+            self._truth.extend()
 
 
 def touched(view: MarketView, tick: Tick) -> set[tuple[Side, int]]:
