@@ -53,7 +53,7 @@ await serve(hello, (test) => new Echo(test));
 
 
 def failures(command: list[str]) -> list[str]:
-    return [f"{name}: {message}" for name, ok, message in trio.run(check_adapter, command) if not ok]
+    return [f"{check.name}: {check.message}" for check in trio.run(check_adapter, command) if not check.ok]
 
 
 @pytest.fixture

@@ -1,0 +1,3 @@
+module bookproof-adapter
+
+go 1.21
