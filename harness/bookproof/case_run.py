@@ -424,7 +424,8 @@ def facts_of(running: _Running, chains: dict[str, tuple[Chain, ...]]) -> Facts:
         limits=running.dialect.traits.limits,
         backoff=f"{case.dialect}/rest-backoff" if "rest-backoff" in running.dialect.rules else None,
         sequence_base={symbol: exchange.view.sequence_base(symbol) for symbol in exchange.symbols}
-        if running.dialect.traits.sequence and not _edited(scenario, _RENUMBERING)
+        # (recorded versions are not numbered one by one)
+        if running.dialect.traits.sequence and not _edited(scenario, _RENUMBERING) and scenario.capture is None
         else {},
         faults_armed=sum(isinstance(step, Inject | Oddity) for step in scenario.script),
         impossible=running.exchange.impossible,

@@ -157,8 +157,8 @@ class Follower:
     def agrees(self, symbol: str, version: int) -> bool:
         """Whether its book is that of a version, as far as it can know."""
         kept = self._kept[symbol]
-        base = self.exchange.view.sequence_base(symbol)
-        if kept.sequence is not None and self.dialect.traits.sequence and kept.sequence != base + version:
+        stated = self.exchange.view.sequence(symbol, version)
+        if kept.sequence is not None and self.dialect.traits.sequence and kept.sequence != stated:
             return False
         truth = self.exchange.view.truth(symbol)
         for side in Side:

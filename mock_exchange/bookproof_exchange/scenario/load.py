@@ -77,7 +77,11 @@ def loads(text: str, name: str = "<text>") -> model.Scenario:
 
 def load_with_places(path: str | Path) -> LoadedScenario:
     """Like `load`, and remembers where everything stands."""
-    return loads_with_places(_text(Path(path)), str(path))
+    loaded = loads_with_places(_text(Path(path)), str(path))
+    if loaded.scenario.capture is None:
+        return loaded
+    beside = str(Path(path).parent.resolve() / loaded.scenario.capture)
+    return msgspec.structs.replace(loaded, scenario=msgspec.structs.replace(loaded.scenario, capture=beside))
 
 
 def loads_with_places(text: str, name: str = "<text>") -> LoadedScenario:

@@ -146,6 +146,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ``snapshot:rest``, ``snapshot:stream``, ``edit:KIND``, ``channel:trades``, ``farewell``, ``depth-choice``."""
     dialects: tuple[str, ...] | None = None
     """Only these; None: all that fulfil ``needs``."""
+    capture: str | None = None
+    """A recording beside this file, made by ``bookproof scenario import``: the market is what was recorded, and is sent
+    again to the byte where no fault strikes. Of ``market`` only ``symbols`` counts then."""
     market: Market = Market()
     subscribe: Subscribe = Subscribe()
     seed: int = 1

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from bookproof_exchange import evidence
+from bookproof_exchange.capture.enter import cursor_of, staged
 from bookproof_exchange.dialects.api import (
     Dialect,
     Feed,
@@ -35,7 +36,6 @@ from bookproof_exchange.script.actions import Action, Admit, HangUp, PingClient,
 from bookproof_exchange.script.answers import Answers
 from bookproof_exchange.script.armory import Armed, Armory
 from bookproof_exchange.script.connection import Connection
-from bookproof_exchange.script.cursor import Cursor
 from bookproof_exchange.script.drift import Drift
 from bookproof_exchange.script.gate import Gate
 from bookproof_exchange.script.hold import Hold
@@ -43,7 +43,6 @@ from bookproof_exchange.script.ledger import Ledger
 from bookproof_exchange.script.outlet import Outlet
 from bookproof_exchange.script.strikes import Strikes
 from bookproof_exchange.script.subscriptions import Subscriptions
-from bookproof_exchange.script.view import MarketView
 
 MOST_ASKED = 2_000
 """So many handshakes, frames and requests are answered in one case; then the exchange is silent. A client that asks
@@ -68,10 +67,10 @@ class Exchange:
 
         ``no_room``: told where a shape is asked for that the present book cannot have; an ordinary update takes its place.
         None: whatever moves the market raises UsageError then."""
+        dialect, self.view = staged(dialect, scenario, seed)
         self.dialect = dialect
         self.scenario = scenario
         self.seed = seed
-        self.view = MarketView(dialect, scenario.market, seed)
         self.symbols = tuple(self.view.instruments)
         self.hold_on_strike = False
         """Whether a fault's strike begins the holding by itself (the script observes the client before its recovery)."""
@@ -86,7 +85,7 @@ class Exchange:
         self._hold = Hold()
         self._drift = Drift(dialect, self.view, self._armory)
         self._outlet = Outlet(self._ledger, self.symbols, self._drift.message)
-        self._cursor = Cursor(dialect, self.view, seed, self._outlet, self._armory, no_room)
+        self._cursor = cursor_of(dialect, self.view, seed, self._outlet, self._armory, no_room)
         self._gate = Gate(dialect, clock)
         self._answers = Answers(dialect, self.view, self._ledger, self._cursor, self._armory, self._gate, self._drift)
         self._strikes = Strikes(self._outlet, self._cursor, self._armory)

@@ -55,6 +55,10 @@ class MarketView:
     def sequence_base(self, symbol: str) -> int:
         return self._bases[symbol]
 
+    def sequence(self, symbol: str, index: int) -> int:
+        """The venue's sequence number of a version."""
+        return self._bases[symbol] + index
+
     def time_us(self, symbol: str, index: int) -> int:
         return self.time_base_us + self._truths[symbol].time_us(index)
 
@@ -82,7 +86,8 @@ class AtIndex:
         return self._at if symbol == self._symbol else self._view.index(symbol)
 
     def sequence_base(self, symbol: str) -> int:
-        return self._view.sequence_base(symbol)
+        index = self.index(symbol)
+        return self._view.sequence(symbol, index) - index
 
     def time_us(self, symbol: str, index: int) -> int:
         return self._view.time_us(symbol, index)

@@ -82,6 +82,11 @@ class BinanceSession:
         return [stream.feed for stream in self._streams.values() if stream.feed is not None]
 
     @property
+    def combined(self) -> bool:
+        """Whether data frames name their stream."""
+        return self._combined
+
+    @property
     def lone(self) -> bool:
         return not self._combined and len(self._from_url) == 1 and self._streams.keys() == set(self._from_url)
 
