@@ -435,6 +435,14 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
         return self.most if self.rolling else 2 * self.most
 
 
+class Address(msgspec.Struct, frozen=True):
+    """Where the real venue serves this protocol to everybody, over TLS."""
+
+    host: str
+    what: Literal["ws", "rest"]
+    port: int = 443
+
+
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """What the dialect is like, so that scenarios know whether they can be expressed."""
 
@@ -462,6 +470,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     farewell: bool = False
     limits: tuple[Limit, ...] = ()
     """What a client may ask of the venue, each with its rule."""
+    addresses: tuple[Address, ...] = ()
+    """The real venue's, the usual one of each kind first: what is answered in its place where a client cannot be redirected.
+    Empty: clients of this dialect have to be redirected."""
 
 
 class Dialect(Protocol):

@@ -190,6 +190,10 @@ class Server:
         when the connection is over. Works without `run`."""
         await self._serve(StreamWire(stream))
 
+    async def take(self, wire: Wire) -> None:
+        """Serve one connection that somebody else accepted. Returns when it is over. Works while `run` does."""
+        await self._serve(wire)
+
     async def _serve(self, wire: Wire) -> None:
         try:
             connection = await self._converse(wire)

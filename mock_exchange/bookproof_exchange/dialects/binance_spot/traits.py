@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bookproof_exchange.dialects.api import Hangup, Limit, Traits
+from bookproof_exchange.dialects.api import Address, Hangup, Limit, Traits
 from bookproof_exchange.market import Instrument
 
 NAME = "binance-spot"
@@ -99,6 +99,18 @@ LIMITS = (
     Limit(what="weight", most=6000, seconds=60.0, rule="rest-weight", rolling=False),
 )
 
+#: web-socket-streams.md#general-wss-information and rest-api.md#general-api-information of
+#: https://github.com/binance/binance-spot-api-docs; the hosts of market data only: faqs/market_data_only.md there.
+ADDRESSES = (
+    Address("stream.binance.com", "ws", 9443),
+    Address("stream.binance.com", "ws"),
+    Address("data-stream.binance.vision", "ws"),
+    Address("api.binance.com", "rest"),
+    Address("api-gcp.binance.com", "rest"),
+    *(Address(f"api{number}.binance.com", "rest") for number in (1, 2, 3, 4)),
+    Address("data-api.binance.vision", "rest"),
+)
+
 TRAITS = Traits(
     snapshot_from="rest",
     sequence=True,
@@ -115,6 +127,7 @@ TRAITS = Traits(
     close_codes=(1000, 1001, 1006, 1008),
     farewell=True,
     limits=LIMITS,
+    addresses=ADDRESSES,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bookproof_exchange.dialects.api import Limit, Traits
+from bookproof_exchange.dialects.api import Address, Limit, Traits
 from bookproof_exchange.market import Instrument
 
 NAME = "kraken-v2"
@@ -51,6 +51,14 @@ LIMITS = (
     Limit(what="connections", most=10, seconds=1.0, rule="reconnect-backoff"),
 )
 
+#: https://docs.kraken.com/exchange/guides/websockets/introduction (public and beta), and
+#: https://docs.kraken.com/api/docs/rest-api/get-order-book. Not the hosts of private channels and of orders (level 3).
+ADDRESSES = (
+    Address("ws.kraken.com", "ws"),
+    Address("beta-ws.kraken.com", "ws"),
+    Address("api.kraken.com", "rest"),
+)
+
 TRAITS = Traits(
     snapshot_from="stream",
     sequence=False,
@@ -73,6 +81,7 @@ TRAITS = Traits(
     close_codes=(1000, 1001, 1013),
     farewell=False,
     limits=LIMITS,
+    addresses=ADDRESSES,
 )
 
 #: Typical pairs with the venue's price and quantity precision. BTC/USD has a short price, XRP/USD and ADA/USD prices

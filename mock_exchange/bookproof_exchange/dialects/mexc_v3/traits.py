@@ -5,7 +5,7 @@ Facts from https://mexcdevelop.github.io/apidocs/spot_v3_en/ (August 2025) where
 
 from __future__ import annotations
 
-from bookproof_exchange.dialects.api import Hangup, Limit, Traits
+from bookproof_exchange.dialects.api import Address, Hangup, Limit, Traits
 from bookproof_exchange.market import Instrument
 
 NAME = "mexc-v3"
@@ -62,6 +62,13 @@ LIMITS = (
     Limit(what="weight", most=500, seconds=10.0, rule="rest-weight", rolling=False, each_path=True),
 )
 
+#: The documents print ``ws://`` for the socket; clients use TLS
+#: (https://github.com/ccxt/ccxt/blob/master/python/ccxt/pro/mexc.py).
+ADDRESSES = (
+    Address("wbs-api.mexc.com", "ws"),
+    Address("api.mexc.com", "rest"),
+)
+
 TRAITS = Traits(
     snapshot_from="rest",
     sequence=True,
@@ -96,4 +103,5 @@ TRAITS = Traits(
     ),
     farewell=False,
     limits=LIMITS,
+    addresses=ADDRESSES,
 )
