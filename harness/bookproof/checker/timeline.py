@@ -105,6 +105,8 @@ class Timeline:
         self.barriers: list[Barrier] = []
         self.opened: dict[int, Opened] = {}
         self.closed: dict[int, Closed] = {}
+        self.notices: dict[int, int] = {}
+        """By connection: the position at which the venue said that it will end. A client may leave at once."""
         self.subscribed_on: dict[int, int] = {}
         """By connection: the position of its first subscription."""
         self.struck: list[Struck] = []
@@ -249,6 +251,8 @@ class Timeline:
         message = record.message
         feed, kind = message.feed, message.kind
         if feed is None:
+            if kind is Kind.NOTICE:
+                self.notices.setdefault(record.connection, record.position)
             return
         if feed.channel == "trades":
             if kind is Kind.TRADES:

@@ -11,7 +11,7 @@ from bookproof.checker.finding import Finding, check
 from bookproof.checker.match import scaled
 from bookproof.checker.timeline import Timeline
 from bookproof.results import Check, Verdict
-from bookproof_exchange.evidence import ObservedTrade
+from bookproof_exchange.evidence import ObservedTrade, Sent
 from bookproof_exchange.market import Side, Trade
 from bookproof_exchange.numbers import NumberError
 
@@ -21,8 +21,9 @@ _SIDES = {"buy": Side.BID, "bid": Side.BID, "b": Side.BID, "sell": Side.ASK, "as
 class _Delivered(msgspec.Struct, frozen=True):
     trade: Trade
     position: int
-    repeated: bool
-    """It was sent before (on another connection): showing it once is enough."""
+    optional: bool
+    """It need not be shown: it was sent before (on another connection), or on a connection that ended, and the client may
+    have left before it came."""
 
 
 def judge_trades(facts: Facts, timeline: Timeline) -> Check | None:
@@ -64,7 +65,7 @@ def _judge(facts: Facts, timeline: Timeline, symbol: str, shown: Sequence[Observ
 
 
 def _order_is_certain(delivered: Sequence[_Delivered], start: int) -> bool:
-    return not any(item.repeated for item in delivered[start:])
+    return not any(item.optional for item in delivered[start:])
 
 
 def _delivered(facts: Facts, timeline: Timeline, symbol: str) -> list[_Delivered]:
@@ -74,9 +75,22 @@ def _delivered(facts: Facts, timeline: Timeline, symbol: str) -> list[_Delivered
     for sent in timeline.trades.get(symbol, ()):
         for event in truth.events(sent.message.first, sent.message.last):
             for trade in event.trades:
-                found.append(_Delivered(trade, sent.position, trade.number in seen))
+                found.append(_Delivered(trade, sent.position, trade.number in seen or _unread(timeline, sent)))
                 seen.add(trade.number)
     return found
+
+
+def _unread(timeline: Timeline, sent: Sent) -> bool:
+    """Whether a right client may never have seen it: it left, because of a notice or for reasons of its own, or the
+    connection broke, and nothing proves that it had read so far."""
+    closed, notice = timeline.closed.get(sent.connection), timeline.notices.get(sent.connection)
+    if notice is not None and notice < sent.position:
+        return True
+    if closed is None or not timeline.records or timeline.records[-1].position == closed.position:
+        return False
+    return not any(
+        barrier.connection == sent.connection and barrier.covers >= sent.position for barrier in timeline.barriers
+    )
 
 
 def _run(
@@ -86,7 +100,7 @@ def _run(
     pointer = start
     for count, observed in enumerate(shown):
         while pointer < len(delivered) and not _same(facts, symbol, observed, delivered[pointer].trade):
-            if not delivered[pointer].repeated:
+            if not delivered[pointer].optional:
                 return count, pointer
             pointer += 1
         if pointer == len(delivered):
@@ -145,7 +159,7 @@ def _trailing(
     shown: Sequence[ObservedTrade],
 ) -> Finding | None:
     """A trade that the client provably read, long before the end, and never showed."""
-    missing = next((item for item in delivered[pointer:] if not item.repeated), None)
+    missing = next((item for item in delivered[pointer:] if not item.optional), None)
     if missing is None or not timeline.records:
         return None
     end = timeline.records[-1].at

@@ -7,6 +7,8 @@ from checker_world import INSTRUMENT, ScriptedTruth, World, real_truth
 
 from bookproof.checker.judge import freshness
 from bookproof.results import Verdict
+from bookproof_exchange.dialects.api import Kind, Message
+from bookproof_exchange.evidence import Sent
 from bookproof_exchange.market import Change, Side, Trade
 
 PASS, FAIL, INFO, WARN = Verdict.PASS, Verdict.FAIL, Verdict.INFO, Verdict.WARN
@@ -153,14 +155,15 @@ def test_e4_lag_counts_from_the_proof_that_something_newer_was_read(world: World
     assert lag.p50 == 0.0
 
 
-def trading() -> World:
+def trading(upto: int = 8) -> World:
     changes = [(Change(Side.BID, 100, 10 + i),) for i in range(1, 9)]
     trades = {i: (Trade(i, 1000 + i, 5 * i, Side(i % 2)),) for i in range(1, 9)}
     truth = ScriptedTruth(((100, 10),), ((110, 10),), changes, trades)
     world = World(truth)
     world.connect()
     world.send_trades(2, 5)
-    world.send_trades(5, 8)
+    if upto > 5:
+        world.send_trades(5, upto)
     return world
 
 
@@ -206,6 +209,32 @@ def test_t1_trades_lost_at_the_end_need_proof() -> None:
     world.wait(10)
     world.waited("settle")
     assert world.judge()["T1"].anomaly == "trade-lost"
+
+
+def test_t1_what_came_before_a_connection_ended_may_have_been_left_unread() -> None:
+    """Unless something proves that it was read."""
+    for proven in (False, True):
+        world = trading(5)
+        show_trades(world, 3, 4)
+        if proven:
+            world.barrier()
+        world.close()
+        world.connect()
+        world.send_trades(5, 8)
+        check = show_trades(world, 6, 7, 8).judge()["T1"]
+        assert (check.verdict, check.anomaly) == ((FAIL, "trade-lost") if proven else (PASS, None))
+
+
+def test_t1_after_a_notice_a_client_may_leave_at_once() -> None:
+    for shown, verdict in (((3, 4, 5), PASS), ((3, 4, 5, 6, 7), PASS), ((3, 4), FAIL)):
+        world = show_trades(trading(5), *shown[:3])
+        world.add(Sent, connection=1, message=Message(kind=Kind.NOTICE, payload=b"{}"))
+        world.send_trades(5, 8)
+        show_trades(world, *shown[3:])
+        world.barrier()
+        world.wait(10)
+        world.waited("settle")
+        assert world.judge()["T1"].verdict is verdict, shown
 
 
 def test_t1_sent_again_after_a_reconnect() -> None:

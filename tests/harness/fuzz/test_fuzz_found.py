@@ -54,3 +54,29 @@ def test_a_market_without_updates_is_no_dead_connection(dialect: str) -> None:
     )
     (run,) = run_in_memory([Case(dialect=dialect, scenario=scenario, seed=1)])
     assert run.result.verdict is Verdict.PASS, msgspec.to_builtins(run.result.checks)
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_trade_after_the_notice_of_the_end_is_not_asked_for(seed: int) -> None:
+    """The ideal client opens a new connection at once, as the venue wants it, and was blamed for a trade that came on the
+    old one."""
+    scenario = named(
+        Scenario(
+            id="fuzz/unnamed",
+            title="t",
+            purpose="p",
+            rules=("trades-complete", "shutdown-notice"),
+            dialects=("binance-spot",),
+            subscribe=Subscribe(channels=("book", "trades")),
+            script=(
+                Sync(),
+                Send(shape=Shape(kind="sweep")),
+                Inject(fault=specs.Farewell(messages=4, away=1)),
+                Converge(during=0),
+                Settle(),
+            ),
+            expect=Expect(resync="some"),
+        )
+    )
+    (run,) = run_in_memory([Case(dialect="binance-spot", scenario=scenario, seed=seed)])
+    assert run.result.verdict is Verdict.PASS, msgspec.to_builtins(run.result.checks)
