@@ -57,6 +57,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     faults: tuple[Told, ...]
     failed: tuple[Failed, ...]
+    idle: tuple[int, ...]
+    """Steps whose fault never struck."""
     recovered: bool
     """Whether it did anything that counts as a recovery."""
     probes: tuple[tuple[int, int], ...]
@@ -98,6 +100,7 @@ def played(scenario: model.Scenario, dialect: Dialect, seed: int) -> Played:
         seed=seed,
         faults=tuple(_told(scenario, follower)),
         failed=tuple(failed),
+        idle=tuple(_idle(scenario, exchange.evidence)),
         recovered=follower.recovered,
         probes=tuple(
             (record.place, record.position)
@@ -105,6 +108,12 @@ def played(scenario: model.Scenario, dialect: Dialect, seed: int) -> Played:
             if isinstance(record, evidence.Step) and record.step == "probe"
         ),
     )
+
+
+def _idle(scenario: model.Scenario, records: Sequence[evidence.Evidence]) -> Iterable[int]:
+    struck = {record.fault for record in records if isinstance(record, evidence.Struck)}
+    armed = (place for place, step in enumerate(scenario.script, 1) if isinstance(step, model.Inject | model.Oddity))
+    return (place for number, place in enumerate(armed, 1) if number not in struck)
 
 
 def _told(scenario: model.Scenario, follower: Follower) -> Iterable[Told]:
@@ -172,6 +181,17 @@ def unfair(scenario: model.Scenario, dialect: Dialect, run: Played) -> Iterable[
                 message=f"on {dialect.name} a client that does everything right does not get through "
                 f"`{failure.what}` (seed {run.seed})",
                 hint="the script asks for more than the faults before it allow",
+            )
+    for place in run.idle if not run.failed else ():
+        step = scenario.script[place - 1]
+        if isinstance(step, model.Inject | model.Oddity):
+            yield Problem(
+                code="nothing-to-strike",
+                field=f"script[{place}]",
+                message=f"on {dialect.name} {specs.kind_of(step.fault)!r} never strikes a client that does everything "
+                f"right: the case would prove nothing (seed {run.seed})",
+                hint="send more after it, or put it where it finds what it strikes",
+                weight="warning",
             )
     if scenario.expect.honest and not _noticed(run):
         first = next((told for told in run.faults if told.struck is not None), None)

@@ -19,20 +19,20 @@ def write(scenario: Scenario) -> str:
     for key, value in short_scenario(scenario).items():
         if key == "script" and isinstance(value, list) and value:
             lines.append("script:")
-            lines += [f"  - {_flow(step, top=True)}" for step in value]
+            lines += [f"  - {flow(step, top=True)}" for step in value]
         else:
-            lines.append(f"{key}: {_flow(value)}")
+            lines.append(f"{key}: {flow(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _flow(value: Short, *, top: bool = False) -> str:
-    """``top``: a mapping of one step, written without its braces."""
+def flow(value: Short, *, top: bool = False) -> str:
+    """A value on one line. ``top``: a mapping of one step, written without its braces."""
     match value:
         case dict():
-            inside = ", ".join(f"{_text(key)}: {_flow(item)}" for key, item in value.items())
+            inside = ", ".join(f"{_text(key)}: {flow(item)}" for key, item in value.items())
             return inside if top else f"{{{inside}}}"
         case list():
-            return f"[{', '.join(_flow(item) for item in value)}]"
+            return f"[{', '.join(flow(item) for item in value)}]"
         case str():
             return _text(value)
         case None:
@@ -42,7 +42,7 @@ def _flow(value: Short, *, top: bool = False) -> str:
         case int():
             return str(value)
         case float():
-            return repr(value)
+            return str(int(value)) if value.is_integer() else repr(value)
     raise TypeError(value)
 
 

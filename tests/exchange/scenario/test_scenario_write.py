@@ -65,7 +65,7 @@ def test_the_short_forms_are_used() -> None:
         "  - oddity: reversed-rows\n"
         "  - read: 2\n"
         "  - probe\n"
-        "  - await: {what: reconnect, limit: 30.0}\n"
+        "  - await: {what: reconnect, limit: 30}\n"
         "  - settle\n"
         "expect: {resync: some, most_resyncs: null}\n"
     )

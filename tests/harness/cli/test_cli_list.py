@@ -111,7 +111,7 @@ def test_scenario_check_of_folders_and_of_what_is_not_there(cli: Cli) -> None:
     assert "no scenario under 'empty'" in cli("scenario", "check", "empty").err
     found = cli("scenario", "check", "nowhere.yaml", "scenarios/single.scenario.yaml")
     assert found.status == 4
-    assert "nowhere.yaml: there is no such file" in found.out
+    assert "nowhere.yaml: error: there is no such file" in found.out
     assert "fine" in found.out, "the other files are checked all the same"
 
 
