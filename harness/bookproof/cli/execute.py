@@ -6,20 +6,23 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bookproof.case_run import CaseRun
+from bookproof.case_run import CaseRun, Venue
 from bookproof.cases.plan import Case, select
 from bookproof.cli.interrupt import run_interruptible
 from bookproof.cli.options import all_cases, dialects_named, every_id
 from bookproof.cli.output import standard_output
 from bookproof.diagnosis.library import explained
+from bookproof.drivers.api import DriverFactory
 from bookproof.drivers.subprocess import subprocess_factory
+from bookproof.intercept.interception import Interception
+from bookproof.intercept.run import run_intercepted
 from bookproof.known import Known, apply_known, load_known
 from bookproof.known_update import update
 from bookproof.probe import probed
@@ -50,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     time_scale: float = 1.0
     slow: bool = False
     tls: bool = False
+    intercept: bool = False
     strict: bool = False
     once: bool = False
     verbose: int = 0
@@ -64,6 +68,8 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
         raise UsageError(f"only slow cases match ({', '.join(case.id for case in left[:3])})", hint="add --slow")
     known = _known(options)
     timing = Timing().scaled(options.time_scale)
+    if options.tls and options.intercept:
+        raise UsageError("--tls is for clients that are redirected", hint="with --intercept everything is over TLS")
     factory = probed(subprocess_factory(options.client, timing=timing))
     folder = _folder(options.report, paths)
     collected = Collected()
@@ -96,12 +102,28 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
                 changes["reproduce"] = _replay(folder / changes["scenario_file"], options)
         run.result = msgspec.structs.replace(result, **changes)
 
-    with _certificates(options.tls, folder) as files:
-        venue = LoopbackVenue(tls=files)
-        status = run_interruptible(
-            lambda: run_suite(suite, factory, venue, everyone, keep=keep, explain=explained),
-            saying="interrupted, ending the clients",
-        )
+    async def run_on(factory: DriverFactory, venue: Venue) -> int:
+        return await run_suite(suite, factory, venue, everyone, keep=keep, explain=explained)
+
+    with ExitStack() as stack:
+        if options.intercept:
+            interception = Interception(dialects_named(dialects), stack.enter_context(_tls_folder(folder)))
+            stack.callback(interception.report)
+
+            def client_with(env: Mapping[str, str]) -> DriverFactory:
+                return subprocess_factory(options.client, timing=timing, env=env)
+
+            async def main() -> int:
+                return await run_intercepted(
+                    interception, client_with, lambda factory, venue: run_on(probed(factory), venue)
+                )
+        else:
+            files = tls.make(stack.enter_context(_tls_folder(folder))) if options.tls else None
+
+            async def main() -> int:
+                return await run_on(factory, LoopbackVenue(tls=files))
+
+        status = run_interruptible(main, saying="interrupted, ending the clients")
     finished = collected.finished
     if finished is not None and options.update_known_failures:
         if finished.exit_status in (0, 1, 2):
@@ -181,7 +203,8 @@ def _replay(file: Path, options: Options) -> str:
 
 def _common(options: Options) -> list[str]:
     words = ["--time-scale", f"{options.time_scale:g}"] if options.time_scale != 1.0 else []
-    return [*words, "--tls"] if options.tls else words
+    words += ["--tls"] if options.tls else []
+    return [*words, "--intercept"] if options.intercept else words
 
 
 def _folder(name: str | None, paths: tuple[str, ...]) -> Path | None:
@@ -205,12 +228,10 @@ def _folder(name: str | None, paths: tuple[str, ...]) -> Path | None:
 
 
 @contextmanager
-def _certificates(wanted: bool, report: Path | None) -> Iterator[tls.TlsFiles | None]:
-    """Certificates for the run; their folder is kept only in a report, where transcripts may name it."""
-    if not wanted:
-        yield None
-    elif report is not None:
-        yield tls.make(report / "tls")
+def _tls_folder(report: Path | None) -> Iterator[Path]:
+    """A folder for the run's certificates, kept only in a report, where transcripts may name it."""
+    if report is not None:
+        yield report / "tls"
     else:
         with tempfile.TemporaryDirectory(prefix="bookproof-tls-") as name:
-            yield tls.make(Path(name))
+            yield Path(name)

@@ -71,6 +71,11 @@ def _options(function: F) -> F:
                 help="All limits times this; 3 for a slow machine.",
             ),
             click.option("--slow/--no-slow", default=False, help="Also the slow cases."),
+            click.option(
+                "--intercept",
+                is_flag=True,
+                help="For clients that cannot be redirected: their venue's addresses lead to the mock exchange.",
+            ),
             click.option("--tls", is_flag=True, help="Serve over TLS, with a certificate authority made for the run."),
             click.option("--strict", is_flag=True, help="warn, info and non-strict fail the run too."),
             click.option("--once", is_flag=True, help="Do not run a failed case again."),
