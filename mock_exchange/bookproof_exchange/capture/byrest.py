@@ -173,6 +173,7 @@ class _Fold:
             events.append(Event(index, time_us, move(book, made.rows, None)))
         answers = [
             Answer(
+                order=rest.order,
                 steps=sum(step.order < rest.order for step in self._steps),
                 index=index,
                 request=rest.request,

@@ -9,7 +9,7 @@ import msgspec
 from bookproof_exchange.capture import precision
 from bookproof_exchange.capture.blank import Blank
 from bookproof_exchange.capture.rebuild import Rebuilt, handshake
-from bookproof_exchange.capture.recording import Recording, Said
+from bookproof_exchange.capture.recording import Opened, Recording, Said
 from bookproof_exchange.capture.stage import Recorded
 from bookproof_exchange.capture.stretch import Stretch
 from bookproof_exchange.dialects.api import Acked, Beat, Dialect, Frame
@@ -74,21 +74,59 @@ def cut(stretch: Stretch, end: int) -> Stretch:
 
 def recorded(recording: Recording, dialect: Dialect, stretches: Sequence[Stretch], name: str) -> Recorded:
     """Everything that a replay needs."""
-    welcome, replies = _replies(recording, dialect, stretches[0])
-    return Recorded(name=name, dialect=dialect.name, stretches=tuple(stretches), welcome=welcome, replies=replies)
+    welcome, answered = _replies(recording, dialect, stretches[0])
+    replies: dict[bytes, tuple[Frame, ...]] = {}
+    for asked, answers in answered:
+        replies.setdefault(asked, tuple(frame for _, frame in answers))
+    return Recorded(
+        name=name,
+        dialect=dialect.name,
+        stretches=tuple(stretches),
+        welcome=tuple(frame for _, frame in welcome),
+        replies=replies,
+    )
+
+
+def trimmed(recording: Recording, dialect: Dialect, stretches: Sequence[Stretch]) -> Recording:
+    """A recording of the stretches alone, with what the recorded client said and was answered on their connections."""
+    connections = {stretch.connection for stretch in stretches}
+    welcome, answered = _replies(recording, dialect, stretches[0])
+    kept = {order for order, _ in welcome} | {order for _, answers in answered for order, _ in answers}
+    for stretch in stretches:
+        kept.update(step.order for step in stretch.steps)
+        kept.update(answer.order for answer in stretch.answers)
+        if stretch.snapshot is not None:
+            kept.add(stretch.order)
+    last = max(kept)
+    for order, entry in enumerate(recording.entries[:last]):
+        match entry:
+            case Opened(connection=connection) | Said(connection=connection, by="client") if connection in connections:
+                kept.add(order)
+            case _:
+                pass
+    return Recording(
+        entries=tuple(entry for order, entry in enumerate(recording.entries) if order in kept),
+        dialect=dialect.name,
+        instruments=tuple(stretch.instrument for stretch in stretches),
+        depths={stretch.symbol: stretch.depth for stretch in stretches if stretch.depth is not None},
+    )
+
+
+_Ordered = tuple[int, Frame]
+"""A message, with its place in the recording."""
 
 
 def _replies(
     recording: Recording, dialect: Dialect, stretch: Stretch
-) -> tuple[tuple[Frame, ...], dict[bytes, tuple[Frame, ...]]]:
+) -> tuple[Sequence[_Ordered], Sequence[tuple[bytes, Sequence[_Ordered]]]]:
     """What the venue answered on the stretch's connection: to the handshake, and to each frame of the client, as many
     messages as the dialect's session answers, in the order in which they came."""
     instruments = {each.symbol: each for each in recording.instruments} or {stretch.symbol: stretch.instrument}
     session = dialect.session(handshake(recording, stretch.connection), Blank(instruments))
     beats = {message.payload for message in session.heartbeat()}
-    awaited: list[tuple[bytes | None, int, list[Frame]]] = [(None, len(session.open().messages), [])]
+    awaited: list[tuple[bytes | None, int, list[_Ordered]]] = [(None, len(session.open().messages), [])]
     anything = precision.AnySymbol()
-    for entry in recording.entries:
+    for order, entry in enumerate(recording.entries):
         if not isinstance(entry, Said) or entry.connection != stretch.connection:
             continue
         if entry.by == "client":
@@ -99,10 +137,7 @@ def _replies(
         ):
             for _, count, got in awaited:
                 if len(got) < count:
-                    got.append(entry.frame)
+                    got.append((order, entry.frame))
                     break
-    replies: dict[bytes, tuple[Frame, ...]] = {}
-    for asked, count, got in awaited[1:]:
-        if asked is not None and len(got) == count:
-            replies.setdefault(asked, tuple(got))
-    return tuple(awaited[0][2]), replies
+    answered = [(asked, got) for asked, count, got in awaited[1:] if asked is not None and len(got) == count]
+    return awaited[0][2], answered

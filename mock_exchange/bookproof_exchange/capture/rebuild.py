@@ -166,6 +166,8 @@ def _depth(recording: Recording, dialect: Dialect, symbol: str, connection: int,
     traits = dialect.traits
     if not traits.windowed:
         return None
+    if symbol in recording.depths:
+        return recording.depths[symbol]
     session = dialect.session(handshake(recording, connection), Blank({symbol: precision.wide(symbol)}))
     for entry in recording.entries:
         if isinstance(entry, Said) and entry.by == "client" and entry.connection == connection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -91,6 +91,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue speaks, where the recording says so."""
     instruments: tuple[Instrument, ...] = ()
     """Its instruments, where the recording says them."""
+    depths: Mapping[str, int] = {}
+    """By symbol: levels a side that the recorded feed keeps, where there is a limit and the recording says it."""
 
 
 # --- the lines of a file ----------------------------------------------------------------------------------------------
@@ -103,12 +105,14 @@ class _Line(
 
 
 class HeadLine(_Line, frozen=True, kw_only=True, tag="recording"):
-    """The first line. ``source``: in words, where the recording comes from."""
+    """The first line. ``source``: in words, where the recording comes from. What an import adds: the symbols'
+    ``instruments``, and to how many levels a side their feeds are cut (``depths``)."""
 
     version: int
     dialect: str | None = None
     source: str | None = None
     instruments: tuple[Instrument, ...] = ()
+    depths: dict[str, int] = {}
 
 
 class OpenLine(_Line, frozen=True, kw_only=True, tag="open"):
@@ -213,7 +217,7 @@ def read(lines: Iterable[bytes], name: str) -> Recording:
         entries.append(_entry(line, place))
     if head is None:
         raise UsageError("expected a recording, found nothing", where=Where(name))
-    return Recording(entries=tuple(entries), dialect=head.dialect, instruments=head.instruments)
+    return Recording(entries=tuple(entries), dialect=head.dialect, instruments=head.instruments, depths=head.depths)
 
 
 def _line(raw: bytes, place: Place) -> Line:
@@ -271,7 +275,15 @@ def short(raw: bytes, most: int = 40) -> str:
 
 def write(recording: Recording, *, source: str | None = None) -> Iterator[bytes]:
     """The lines of a file that `read` makes the same recording of (but for places)."""
-    yield encode(HeadLine(version=VERSION, dialect=recording.dialect, source=source, instruments=recording.instruments))
+    yield encode(
+        HeadLine(
+            version=VERSION,
+            dialect=recording.dialect,
+            source=source,
+            instruments=recording.instruments,
+            depths=dict(recording.depths),
+        )
+    )
     for entry in recording.entries:
         yield encode(line_of(entry))
 

@@ -62,6 +62,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded REST snapshot: it shows version ``index``, and came when so many ``steps`` had."""
 
+    order: int
     steps: int
     index: int
     request: HttpRequest

@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("bookproof.cli.scenario.show:show", "Show what is sent when, where faults strike, what is expected."),
     "try": ("bookproof.cli.scenario.trial:try_", "Run a file against the ideal client, or known bugs."),
     "watch": ("bookproof.cli.scenario.watch:watch", "Check, show and try a file anew whenever it is saved."),
+    "import": ("bookproof.cli.scenario.importing:import_", "Make a file of a recording of a real exchange."),
     "schema": ("bookproof.cli.scenario.schema:schema", "Print the JSON Schema of the format, for editors."),
 }
 

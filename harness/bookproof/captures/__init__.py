@@ -1,0 +1,1 @@
+"""Real captures: recordings of several kinds read, made into scenarios, and made by a proxy."""

@@ -1,0 +1,102 @@
+"""The kinds of recordings that can be read, told apart by their first line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal, Protocol
+
+import msgspec
+
+from bookproof.captures import cryptofeed, tardis
+from bookproof_exchange.capture import recording as recordings
+from bookproof_exchange.capture.recording import Closed, Fetched, Opened, Place, Recording, Said, problem, short
+from bookproof_exchange.capture.store import lines
+from bookproof_exchange.dialects.api import Dialect
+from bookproof_exchange.errors import UsageError, Where
+
+Format = Literal["bookproof", "tardis", "cryptofeed"]
+
+#: Clocks are set while they run; what goes back further than this (µs) was put together wrongly.
+_BACKWARDS: Final = 1_000_000
+
+
+class Reader(Protocol):
+    """Reads the lines of one kind of file."""
+
+    def __call__(self, lines: Iterable[bytes], name: str, dialect: Dialect) -> Recording: ...
+
+
+def _own(lines: Iterable[bytes], name: str, dialect: Dialect) -> Recording:
+    found = recordings.read(lines, name)
+    if found.dialect not in (None, dialect.name):
+        raise problem(
+            Place(name, 1),
+            f"expected a recording of {dialect.name}, found one of {found.dialect}",
+            f"--dialect {found.dialect}",
+        )
+    return found
+
+
+READERS: Mapping[Format, Reader] = {"bookproof": _own, "tardis": tardis.read, "cryptofeed": cryptofeed.read}
+
+_FIRST: Mapping[Format, re.Pattern[bytes]] = {
+    "bookproof": re.compile(rb'\s*\{.*"kind"\s*:\s*"'),
+    "tardis": re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z "),
+    "cryptofeed": re.compile(rb"configuration: |(wss?|https?)://\S+ (<->|<-|->) \d|\d+(\.\d+)?: "),
+}
+
+
+def read(paths: Sequence[str], dialect: Dialect, kind: Format | None = None) -> Recording:
+    """One recording of all files, in the order of their times. ``kind`` None: what the first line of each looks like.
+    UsageError, with file and line."""
+    found = [_ordered(_read(path, dialect, kind)) for path in paths]
+    if len(found) == 1:
+        return found[0]
+    entries: list[Opened | Said | Closed | Fetched] = []
+    offset = 0
+    for recording in found:
+        renumbered = [_renumbered(entry, offset) for entry in recording.entries]
+        entries += renumbered
+        offset = max([offset, *[entry.connection for entry in renumbered if not isinstance(entry, Fetched)]])
+    entries.sort(key=lambda entry: entry.at)
+    instruments = {each.symbol: each for recording in found for each in recording.instruments}
+    return Recording(entries=tuple(entries), dialect=dialect.name, instruments=tuple(instruments.values()))
+
+
+def _read(path: str, dialect: Dialect, kind: Format | None) -> Recording:
+    content = lines(path)
+    first = next((line for line in content if line.strip()), None)
+    if first is None:
+        raise UsageError("expected a recording, found an empty file", where=Where(path))
+    if kind is None:
+        kind = next((each for each, pattern in _FIRST.items() if pattern.match(first)), None)
+    if kind is None:
+        raise problem(
+            Place(path, 1),
+            f"expected a recording (bookproof, tardis or cryptofeed), found {short(first)}",
+            "docs/captures.md shows the first lines of each",
+        )
+    return READERS[kind](lines(path), path, dialect)
+
+
+def _ordered(recording: Recording) -> Recording:
+    """With times that never go back. UsageError where they go back far."""
+    newest = 0
+    entries: list[Opened | Said | Closed | Fetched] = []
+    for entry in recording.entries:
+        if entry.at < newest - _BACKWARDS:
+            raise problem(
+                entry.place,
+                f"expected a time from {recordings.timestamp(newest)} on, found {recordings.timestamp(entry.at)}",
+                "a recording is in the order in which it happened: sort its lines by time",
+            )
+        newest = max(newest, entry.at)
+        entries.append(entry if entry.at == newest else msgspec.structs.replace(entry, at=newest))
+    return msgspec.structs.replace(recording, entries=tuple(entries))
+
+
+def _renumbered(entry: Opened | Said | Closed | Fetched, offset: int) -> Opened | Said | Closed | Fetched:
+    if isinstance(entry, Fetched):
+        return entry
+    return msgspec.structs.replace(entry, connection=entry.connection + offset)
