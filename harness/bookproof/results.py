@@ -12,7 +12,9 @@ class Verdict(enum.StrEnum):
     """Of a check; a case takes the worst. Best first."""
 
     PASS = "pass"
+    """Everything that was asked held, and something was observed."""
     INFO = "info"
+    """Nothing that counts: a MAY, or something worth knowing."""
     NON_STRICT = "non-strict"
     """Right in the end, but a wrong book was visible until a bad message was fully processed."""
     WARN = "warn"
@@ -24,9 +26,13 @@ class Verdict(enum.StrEnum):
     FAIL = "fail"
     """A MUST was broken."""
     HUNG = "hung"
+    """The adapter did not answer in time."""
     CRASHED = "crashed"
+    """The client's process ended in the middle of a case."""
     ADAPTER_ERROR = "adapter-error"
+    """The adapter broke the driver protocol."""
     HARNESS_ERROR = "harness-error"
+    """Bookproof itself is wrong. Never blamed on the client."""
 
     @property
     def rank(self) -> int:

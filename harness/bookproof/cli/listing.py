@@ -9,9 +9,11 @@ from typing import Any
 import click
 import msgspec
 
+from bookproof.cases.plan import select
 from bookproof.cli.options import all_cases, dialects_named
 from bookproof.report.text import one_line
 from bookproof.report.words import columns
+from bookproof_exchange.errors import UsageError
 
 
 @click.command("list")
@@ -19,10 +21,23 @@ from bookproof.report.words import columns
     "what", type=click.Choice(["cases", "dialects", "faults", "rules"]), metavar="cases|dialects|faults|rules"
 )
 @click.option("--dialect", "dialects", multiple=True, metavar="D", help="Only this dialect (may be repeated).")
+@click.option(
+    "--case", "patterns", multiple=True, metavar="GLOB", help="Only these cases (may be repeated), as in 'book/gap/*'."
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with everything that is known.")
-def list_(what: str, dialects: tuple[str, ...], as_json: bool) -> None:
+def list_(what: str, dialects: tuple[str, ...], patterns: tuple[str, ...], as_json: bool) -> None:
     """Show the cases, dialects, faults or rules that there are."""
-    rows, lines = {"cases": _cases, "dialects": _dialects, "faults": _faults, "rules": _rules}[what](dialects)
+    if patterns and what != "cases":
+        raise UsageError(f"--case selects cases, and these are {what}", hint="bookproof list cases --case GLOB")
+    match what:
+        case "cases":
+            rows, lines = _cases(dialects, patterns)
+        case "dialects":
+            rows, lines = _dialects(dialects)
+        case "faults":
+            rows, lines = _faults(dialects)
+        case _:
+            rows, lines = _rules(dialects)
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -35,8 +50,9 @@ Listing = tuple[list[dict[str, Any]], list[str]]
 """What is listed as plain values, and as lines."""
 
 
-def _cases(names: Sequence[str]) -> Listing:
+def _cases(names: Sequence[str], patterns: Sequence[str]) -> Listing:
     made, _ = all_cases(dialects_named(names))
+    made, _ = select(made, patterns, slow=True)
     rows = [
         {
             "id": case.id,

@@ -37,7 +37,7 @@ class GithubReporter:
         self._collected.handle(event)
         match event:
             case CaseFinished(result=result):
-                kind = _kind(result)
+                kind = annotation_kind(result)
                 if kind is not None:
                     text = "\n".join(filter(None, (why(result), result.reproduce)))
                     self._annotate(kind, f"{result.id}: {label(result)}", text)
@@ -91,7 +91,7 @@ def markdown(collected: Collected) -> str:
         for cause in found:
             letter = f" (class {cause.bug_class})" if cause.bug_class else ""
             lines.append(f"- {len(cause.cases)} × {_cell(cause.name)}{letter}")
-    bad = [result for result in collected.results if _kind(result) is not None]
+    bad = [result for result in collected.results if annotation_kind(result) is not None]
     if bad:
         lines += ["", "| case | verdict | why | rule |", "|---|---|---|---|"]
         lines += map(_row, bad[:_MOST_ROWS])
@@ -123,7 +123,8 @@ def _cell(text: str) -> str:
     return "".join(f"\\{character}" if character in "\\`*_[]|#~@" else character for character in line)
 
 
-def _kind(result: CaseResult) -> str | None:
+def annotation_kind(result: CaseResult) -> str | None:
+    """``error`` or ``warning``; None: it gets no annotation."""
     if result.known is not None or not stands_out(result):
         return None
     return "error" if result.failing else "warning"

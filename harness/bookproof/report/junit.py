@@ -90,7 +90,7 @@ def _fill(suite: ElementTree.Element, results: Sequence[CaseResult], report: Pat
         properties = ElementTree.SubElement(case, "properties")
         for name, value in _facts(result):
             _property(properties, name, value)
-        outcome = _outcome(result)
+        outcome = outcome_of(result)
         if outcome == "skipped":
             reason = f"known failure: {result.known}" if result.known is not None else why(result)
             ElementTree.SubElement(case, outcome, message=_clean(f"{result.verdict}: {reason}"))
@@ -170,7 +170,8 @@ def _count(suite: ElementTree.Element) -> None:
         suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
 
 
-def _outcome(result: CaseResult) -> str | None:
+def outcome_of(result: CaseResult) -> str | None:
+    """The element that says so: ``failure``, ``error`` or ``skipped``; None: it passed."""
     if result.known is not None or result.verdict is Verdict.UNSUPPORTED:
         return "skipped"
     if result.verdict is Verdict.FAIL or result.verdict is Verdict.INCONCLUSIVE:

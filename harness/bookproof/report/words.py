@@ -14,6 +14,7 @@ _OF_THE_CASE = (Verdict.HUNG, Verdict.CRASHED, Verdict.ADAPTER_ERROR, Verdict.HA
 
 #: Between two sentences; a number's point and "(class A): It" are none.
 _SENTENCES = re.compile(r"(?<=[.!?)]) (?=[A-Z(])")
+_LOOKS_LIKE = re.compile(r"(This looks like [^:]+ \(class \w\)): ")
 _COUNT = re.compile(r"\(\d+ such observations in all\.\)")
 
 
@@ -53,10 +54,13 @@ def seen(result: CaseResult) -> str:
 def likely(result: CaseResult) -> str:
     """The diagnosis, without the sentences that `seen` has said already. Empty where there is none."""
     said = seen(result)
-    new = [
-        part for part in _SENTENCES.split(result.diagnosis.strip()) if part not in said and not _COUNT.fullmatch(part)
-    ]
-    return _sentence(" ".join(new))
+    text = result.diagnosis.strip()
+    head = _LOOKS_LIKE.match(text)
+    parts = _SENTENCES.split(text if head is None else text[head.end() :])
+    new = " ".join(part for part in parts if part not in said and not _COUNT.fullmatch(part))
+    if head is None:
+        return _sentence(new)
+    return _sentence(f"{head[1]}: {new}" if new else f"{head[1]}.")
 
 
 def label(result: CaseResult) -> str:

@@ -70,6 +70,10 @@ def test_a_diagnosis_leaves_out_what_was_said_already() -> None:
     assert likely(failed) == "This looks like X (class A): It holds too much."
     assert why(failed) == f"{ghost} {likely(failed)}"
     assert likely(result()) == ""
+    only = result(
+        verdict=Verdict.FAIL, checks=[check(message=ghost)], diagnosis=f"This looks like X (class A): {ghost}"
+    )
+    assert likely(only) == "This looks like X (class A)."
 
 
 def test_causes_are_grouped_the_commonest_first() -> None:
