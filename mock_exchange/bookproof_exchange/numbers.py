@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from decimal import Decimal, InvalidOperation
+
+MOST_TEXTS = 50_000
+"""So many texts are remembered for each number of decimals; then all of them are forgotten together."""
+
+_LONGEST = 40
+"""No text longer than this is remembered: no venue writes one."""
 
 
 class NumberError(ValueError):
@@ -45,6 +52,29 @@ def from_text(text: str, decimals: int) -> int:
     if result != scaled:
         raise NumberError(f"{text!r} has more than {decimals} decimals")
     return result
+
+
+class ScaledTexts(dict[str, int]):
+    """`from_text` for one number of decimals, remembered: what an exchange writes is read by the reference and shown by
+    the client, again and again. NumberError as there."""
+
+    def __init__(self, decimals: int) -> None:
+        super().__init__()
+        self.decimals = decimals
+
+    def __missing__(self, text: str) -> int:
+        value = from_text(text, self.decimals)
+        if len(text) <= _LONGEST:
+            if len(self) >= MOST_TEXTS:
+                self.clear()
+            self[text] = value
+        return value
+
+
+@functools.cache
+def scaled_texts(decimals: int) -> ScaledTexts:
+    """The (shared) scaled integers of texts with so many decimals: ``scaled_texts(2)["123.45"] == 12345``."""
+    return ScaledTexts(decimals)
 
 
 _POWERS = tuple(10**n for n in range(40))

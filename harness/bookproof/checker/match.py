@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Literal
 
 from bookproof.checker.facts import Region
@@ -12,7 +12,7 @@ from bookproof.checker.history import History
 from bookproof_exchange.evidence import Row
 from bookproof_exchange.market import Instrument, Side, Truth
 from bookproof_exchange.market.book import level_hash
-from bookproof_exchange.numbers import NumberError, from_text
+from bookproof_exchange.numbers import NumberError, ScaledTexts, from_text, scaled_texts
 
 _BITS = 64
 _MASK = (1 << _BITS) - 1
@@ -49,6 +49,14 @@ def _nearest(text: str, decimals: int) -> int:
     return from_text(text, decimals)
 
 
+class _Nearest(ScaledTexts):
+    """The same of a float client's numbers."""
+
+    def __missing__(self, text: str) -> int:
+        value = self[text] = _nearest(text, self.decimals)
+        return value
+
+
 class _Rows(dict[Row, int]):
     """Row as shown -> ``place << 64 | level hash``, the place being the price of an ask and the negated price of a bid.
 
@@ -58,20 +66,15 @@ class _Rows(dict[Row, int]):
     def __init__(self, side: Side, instrument: Instrument, numbers: Numbers) -> None:
         super().__init__()
         self._side = side
-        self._price_decimals = instrument.price_decimals
-        self._size_decimals = instrument.size_decimals
-        self._scaled = _nearest if numbers == "float" else from_text
-        self._prices: dict[str, int] = {}
+        of: Callable[[int], ScaledTexts] = _Nearest if numbers == "float" else scaled_texts
+        self._prices = of(instrument.price_decimals)
+        self._sizes = of(instrument.size_decimals)
 
     def level(self, row: Row) -> tuple[int, int]:
         if len(row) != 2:
             raise BadRow("shape", row)
         try:
-            # prices come again with other sizes
-            price = self._prices.get(row[0])
-            if price is None:
-                price = self._prices[row[0]] = self._scaled(row[0], self._price_decimals)
-            size = self._scaled(row[1], self._size_decimals)
+            price, size = self._prices[row[0]], self._sizes[row[1]]
         except NumberError:
             raise BadRow("precision" if all(map(_finite, row)) else "number", row) from None
         if size <= 0 or price <= 0:

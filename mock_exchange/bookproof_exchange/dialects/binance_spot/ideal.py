@@ -30,7 +30,7 @@ from bookproof_exchange.dialects.api import (
     TradeReport,
 )
 from bookproof_exchange.market import Book, Change, Instrument, Side, Trade
-from bookproof_exchange.numbers import NumberError, from_text
+from bookproof_exchange.numbers import NumberError, scaled_texts
 
 SUBSCRIBE_ID = 1
 UNSUBSCRIBE_ID = 312
@@ -231,8 +231,8 @@ def _depth(event: _Depth, stream: str | None, instruments: Mapping[str, Instrume
         return Ignored()
     if event.u < event.U:
         raise _Unfit("u is less than U")
-    changes = [Change(Side.BID, *_level(row, instrument)) for row in event.b]
-    changes += [Change(Side.ASK, *_level(row, instrument)) for row in event.a]
+    changes = [Change(Side.BID, price, size) for price, size in _levels(event.b, instrument)]
+    changes += [Change(Side.ASK, price, size) for price, size in _levels(event.a, instrument)]
     return BookUpdate(symbol=event.s, changes=tuple(changes), first=event.U, last=event.u)
 
 
@@ -241,11 +241,10 @@ def _snapshot(body: object, symbol: str, instruments: Mapping[str, Instrument]) 
     instrument = instruments.get(symbol)
     if instrument is None:
         return Ignored()
-    bids = tuple(_level(row, instrument) for row in book.bids)
-    asks = tuple(_level(row, instrument) for row in book.asks)
-    if any(size == 0 for _, size in (*bids, *asks)):
+    bids, asks = _levels(book.bids, instrument), _levels(book.asks, instrument)
+    if not all(size for _, size in (*bids, *asks)):
         raise _Unfit("a level without quantity in a whole book")
-    return BookSnapshot(symbol=symbol, bids=bids, asks=asks, sequence=book.lastUpdateId)
+    return BookSnapshot(symbol=symbol, bids=tuple(bids), asks=tuple(asks), sequence=book.lastUpdateId)
 
 
 def _traded(
@@ -262,8 +261,8 @@ def _traded(
     if instrument is None:
         return Ignored()
     taker = Side.ASK if buyer_is_maker else Side.BID
-    level = _level((price, size), instrument)
-    return TradeReport(symbol=symbol, trades=(Trade(number, *level, taker),))
+    ((scaled_price, scaled_size),) = _levels([(price, size)], instrument)
+    return TradeReport(symbol=symbol, trades=(Trade(number, scaled_price, scaled_size, taker),))
 
 
 def _instrument(symbol: str, stream: str | None, instruments: Mapping[str, Instrument]) -> Instrument | None:
@@ -272,12 +271,15 @@ def _instrument(symbol: str, stream: str | None, instruments: Mapping[str, Instr
     return instruments.get(symbol)
 
 
-def _level(row: _WireRow, instrument: Instrument) -> tuple[int, int]:
-    price = from_text(row[0], instrument.price_decimals)
-    size = from_text(row[1], instrument.size_decimals)
-    if price <= 0 or size < 0:
-        raise _Unfit(f"no level: {row[0]} {row[1]}")
-    return price, size
+def _levels(rows: list[_WireRow], instrument: Instrument) -> list[tuple[int, int]]:
+    prices, sizes = scaled_texts(instrument.price_decimals), scaled_texts(instrument.size_decimals)
+    levels = []
+    for row in rows:
+        price, size = prices[row[0]], sizes[row[1]]
+        if price <= 0 or size < 0:
+            raise _Unfit(f"no level: {row[0]} {row[1]}")
+        levels.append((price, size))
+    return levels
 
 
 def _reply(message: Mapping[str, object]) -> Decoded:

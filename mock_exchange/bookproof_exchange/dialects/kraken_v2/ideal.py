@@ -27,7 +27,7 @@ from bookproof_exchange.dialects.api import (
     TradeReport,
 )
 from bookproof_exchange.market import Book, Change, Instrument, Side, Trade
-from bookproof_exchange.numbers import NumberError, from_text
+from bookproof_exchange.numbers import NumberError, ScaledTexts, scaled_texts
 
 _CHANNELS = {"book": "book", "trades": "trade"}
 _NAMES = {wire: name for name, wire in _CHANNELS.items()}
@@ -186,17 +186,17 @@ def _text(element: dict[str, object], field: str) -> str:
     return value
 
 
-def _scaled(element: dict[str, object], field: str, decimals: int) -> int:
+def _scaled(element: dict[str, object], field: str, numbers: ScaledTexts) -> int:
     value = element.get(field)
     if not isinstance(value, _Number):
         raise _NotUnderstood(f"{field} is not a number")
     try:
-        scaled = from_text(value, decimals)
+        number = numbers[value]
     except NumberError as error:
         raise _NotUnderstood(f"{field}: {error}") from None
-    if scaled < 0:
+    if number < 0:
         raise _NotUnderstood(f"{field} is negative")
-    return scaled
+    return number
 
 
 def _whole(element: dict[str, object], field: str, most: int) -> int:
@@ -213,14 +213,15 @@ def _rows(element: dict[str, object], field: str, instrument: Instrument) -> lis
     rows = element.get(field)
     if not isinstance(rows, list):
         raise _NotUnderstood(f"{field} is not a list")
+    prices, sizes = scaled_texts(instrument.price_decimals), scaled_texts(instrument.size_decimals)
     levels = []
     for row in rows:
         if not isinstance(row, dict):
             raise _NotUnderstood(f"{field} holds something that is not an object")
-        price = _scaled(row, "price", instrument.price_decimals)
+        price = _scaled(row, "price", prices)
         if price == 0:
             raise _NotUnderstood("a price is 0")
-        levels.append((price, _scaled(row, "qty", instrument.size_decimals)))
+        levels.append((price, _scaled(row, "qty", sizes)))
     return levels
 
 
@@ -258,8 +259,8 @@ def _trades(message: dict[str, object], instruments: Mapping[str, Instrument]) -
         found.setdefault(symbol, []).append(
             Trade(
                 _whole(element, "trade_id", 2**63),
-                _scaled(element, "price", instrument.price_decimals),
-                _scaled(element, "qty", instrument.size_decimals),
+                _scaled(element, "price", scaled_texts(instrument.price_decimals)),
+                _scaled(element, "qty", scaled_texts(instrument.size_decimals)),
                 Side.BID if side == "buy" else Side.ASK,
             )
         )

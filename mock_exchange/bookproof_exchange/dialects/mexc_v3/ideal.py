@@ -26,7 +26,7 @@ from bookproof_exchange.dialects.api import (
 )
 from bookproof_exchange.dialects.mexc_v3.proto import PushDataV3ApiWrapper
 from bookproof_exchange.market import Book, Change, Instrument, Side, Trade
-from bookproof_exchange.numbers import NumberError, from_text
+from bookproof_exchange.numbers import NumberError, scaled_texts
 
 SNAPSHOT_LIMIT = 1000
 """Levels a side of the REST snapshot, as in the venue's instructions for a local book."""
@@ -260,14 +260,14 @@ def _version(text: str, name: str) -> int:
 
 
 def _price(text: str, instrument: Instrument) -> int:
-    price = from_text(text, instrument.price_decimals)
+    price = scaled_texts(instrument.price_decimals)[text]
     if price <= 0:
         raise _BadMessage(f"price {text}")
     return price
 
 
 def _size(text: str, instrument: Instrument) -> int:
-    size = from_text(text, instrument.size_decimals)
+    size = scaled_texts(instrument.size_decimals)[text]
     if size < 0:
         raise _BadMessage(f"quantity {text}")
     return size
