@@ -51,8 +51,8 @@ class Acts:
         self.anchors = [self.start, -self.start - tick]
         """Where the best of a side that is empty now was last."""
         spread = 1 + int(random() * 4)
-        for side, best in zip(SIDES, (self.start, -self.start - spread * tick), strict=True):
-            self.engine.load(side, self._initial(side, best))
+        bids = self._initial(SIDES[0], self.start)
+        self.engine.load(bids, self._initial(SIDES[1], -self.start - spread * tick))
         book = self.engine.book
         self.keys: tuple[Sequence[int], Sequence[int]] = (book.keys(SIDES[0]), book.keys(SIDES[1]))
         """By side: its keys, worst first. Live."""
@@ -167,25 +167,15 @@ class Acts:
         new = self.sizes.below(old, self.index) if self.random() < 0.25 else 0
         if not new or new == old:
             new = self.sizes.other_than(old, self.index)
-        queue = self.engine.queue(side, price)
         if new < old:
-            self._shrink(queue, price, old - new)
-        elif len(queue) < 3:
-            self.engine.limit(side, price, new - old)
+            self.engine.shrink(side, price, old - new)
+            return
+        queue = self.engine.queue(side, price)
+        if len(queue) < 3:
+            self.engine.enlarge(side, price, new - old)
         else:
             order, size = queue[-1]
             self.engine.replace(order, price, size + new - old)
-
-    def _shrink(self, queue: tuple[tuple[int, int], ...], price: int, surplus: int) -> None:
-        """Take ``surplus``, less than all, from a level: the youngest orders go, the next one gets smaller."""
-        for order, size in reversed(queue):
-            if size > surplus:
-                self.engine.replace(order, price, size - surplus)
-                return
-            self.engine.cancel(order)
-            surplus -= size
-            if not surplus:
-                return
 
     def remove(self, side: Side, key: int) -> None:
         """Cancel every order of a level."""

@@ -46,23 +46,26 @@ class MatchingEngine:
         self._trades: list[Trade] = []
         self._orders: list[OrderChange] = []
 
-    def load(self, side: Side, levels: Iterable[tuple[int, tuple[int, ...]]]) -> None:
-        """Fill a side, empty until now, at once and without events: (price, sizes of its orders, oldest first)."""
+    def load(
+        self, bids: Iterable[tuple[int, tuple[int, ...]]], asks: Iterable[tuple[int, tuple[int, ...]]]
+    ) -> None:
+        """Fill the book, empty until now, at once and without events: (price, sizes of its orders, oldest first)."""
+        self.book = Book(self._load(_BID, bids), self._load(_ASK, asks))
+
+    def _load(self, side: Side, levels: Iterable[tuple[int, tuple[int, ...]]]) -> list[tuple[int, int]]:
         queues, homes = self._queues[side], self._homes
         number = self._next_order
         totals: list[tuple[int, int]] = []
         for price, sizes in levels:
             home = (side, price)
-            queue = {}
+            queue = queues[price] = {}
             for size in sizes:
                 queue[number] = size
                 homes[number] = home
                 number += 1
-            queues[price] = queue
             totals.append((price, sum(sizes)))
         self._next_order = number
-        others = self.book.levels(side.other)
-        self.book = Book(others, totals) if side else Book(totals, others)
+        return totals
 
     # --- actions of participants ---------------------------------------------------------------------------------
 
@@ -70,13 +73,12 @@ class MatchingEngine:
         """A limit order: takes what it crosses, rests with what remains. The order's number; None if nothing rests."""
         if size <= 0:
             raise UsageError(f"an order's size must be positive, not {size}")
-        size = self._match(side, size, price)
-        if not size:
-            return None
-        number = self._next_order
-        self._next_order = number + 1
-        self._rest(number, side, price, size)
-        return number
+        best = self.book.best(_BID if side else _ASK)
+        if best is not None and (price <= best if side else price >= best):
+            size = self._match(side, size, price)
+            if not size:
+                return None
+        return self._rest(side, price, size)
 
     def market(self, taker: Side, size: int) -> int:
         """A market order: takes up to ``size`` from the other side. Returns what could not be filled."""
@@ -87,10 +89,11 @@ class MatchingEngine:
     def cancel(self, order: int) -> None:
         """Take a resting order out of the book."""
         side, price = self._home(order)
-        queue = self._queues[side][price]
+        queues = self._queues[side]
+        queue = queues[price]
         size = queue.pop(order)
         if not queue:
-            del self._queues[side][price]
+            del queues[price]
         del self._homes[order]
         self._orders.append(OrderChange(_DELETE, order, side, price, size))
         self._add_to_level(side, price, -size)
@@ -127,6 +130,26 @@ class MatchingEngine:
         self.book.resize(side, price, total)
         return OrderChange(_MODIFY, number, side, price, new)
 
+    def enlarge(self, side: Side, price: int, size: int) -> None:
+        """A new order at an existing level: `limit` where nothing can be crossed."""
+        self._rest(side, price, size)
+
+    def shrink(self, side: Side, price: int, surplus: int) -> None:
+        """Take ``surplus``, less than all, from a level: its youngest orders are cancelled, the next one gets smaller."""
+        queue = self._queues[side][price]
+        left = surplus
+        while left:
+            order = next(reversed(queue))
+            size = queue[order]
+            if size > left:
+                queue[order] = size - left
+                self._orders.append(OrderChange(_MODIFY, order, side, price, size - left))
+                break
+            del queue[order], self._homes[order]
+            self._orders.append(OrderChange(_DELETE, order, side, price, size))
+            left -= size
+        self._add_to_level(side, price, -surplus)
+
     def finish(self) -> Outcome:
         """End the event under way: what happened since the last call."""
         get = self.book.get
@@ -135,11 +158,14 @@ class MatchingEngine:
             new = get(side, price)
             if new != old:
                 changes.append(_new(Change, (side, price, new)))
-        outcome = _new(Outcome, (tuple(changes), tuple(self._trades), tuple(self._orders)))
         self._before.clear()
-        self._trades.clear()
+        trades: tuple[Trade, ...] = ()
+        if self._trades:
+            trades = tuple(self._trades)
+            self._trades.clear()
+        orders = tuple(self._orders)
         self._orders.clear()
-        return outcome
+        return _new(Outcome, (tuple(changes), trades, orders))
 
     # --- views ---------------------------------------------------------------------------------------------------
 
@@ -155,7 +181,10 @@ class MatchingEngine:
         except KeyError:
             raise UsageError(f"order {order} does not rest in the book") from None
 
-    def _rest(self, number: int, side: Side, price: int, size: int) -> None:
+    def _rest(self, side: Side, price: int, size: int) -> int:
+        """A new order, behind all others of its price; returns its number."""
+        number = self._next_order
+        self._next_order = number + 1
         queues = self._queues[side]
         queue = queues.get(price)
         if queue is None:
@@ -165,12 +194,10 @@ class MatchingEngine:
         self._homes[number] = (side, price)
         self._orders.append(OrderChange(_ADD, number, side, price, size))
         self._add_to_level(side, price, size)
+        return number
 
     def _add_to_level(self, side: Side, price: int, size: int) -> None:
-        old = self.book.add(side, price, size)
-        home = (side, price)
-        if home not in self._before:
-            self._before[home] = old
+        self._before.setdefault((side, price), self.book.add(side, price, size))
 
     def _match(self, taker: Side, size: int, limit: int | None) -> int:
         """Fill ``size`` from the other side's queues, best price first, down to ``limit``. Returns what is left."""

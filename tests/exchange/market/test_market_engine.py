@@ -166,7 +166,7 @@ def test_orders_levels_and_trades_always_agree(actions: list[tuple]) -> None:  #
 
 def test_resize_gives_the_youngest_order_what_the_level_needs() -> None:
     engine = MatchingEngine()
-    engine.load(BID, [(100, (5, 3))])
+    engine.load([(100, (5, 3))], [])
     for total, rest in ((6, 1), (9, 4)):
         assert engine.resize(BID, 100, total) == OrderChange(MODIFY, 2, BID, 100, rest)
         assert engine.queue(BID, 100) == ((1, 5), (2, rest)), "it keeps its place, also where it becomes larger"
@@ -178,12 +178,11 @@ def test_resize_gives_the_youngest_order_what_the_level_needs() -> None:
     assert engine.finish() == ((), (), ())
 
 
-def test_load_fills_a_side_without_events() -> None:
+def test_load_fills_the_book_without_events() -> None:
     engine = MatchingEngine()
-    engine.load(ASK, [(102, (3, 4)), (101, (5,))])
-    engine.load(BID, [(100, (1,))])
+    engine.load([(100, (1,))], [(102, (3, 4)), (101, (5,))])
     assert engine.finish() == Outcome((), (), ())
     assert engine.book == Book([(100, 1)], [(101, 5), (102, 7)])
-    assert engine.queue(ASK, 102) == ((1, 3), (2, 4))
-    engine.cancel(4)
+    assert engine.queue(ASK, 102) == ((2, 3), (3, 4))
+    engine.cancel(1)
     assert engine.book.count(BID) == 0
