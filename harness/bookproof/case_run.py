@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 import trio
 
+from bookproof import collecting
 from bookproof.cases.plan import Case
 from bookproof.cases.properties import rules_by_property, weighed
 from bookproof.checker.facts import Chain, Facts, Region
@@ -338,6 +339,11 @@ class _Running:
 
 async def run_case(case: Case, driver: Driver, venue: Venue, timing: Timing) -> CaseRun:
     """Run one case on a live driver and judge it. Raises only what is the harness's or the user's fault."""
+    with collecting.rarely():
+        return await _run_case(case, driver, venue, timing)
+
+
+async def _run_case(case: Case, driver: Driver, venue: Venue, timing: Timing) -> CaseRun:
     info = driver.info
     missing = _undeclared(case, info)
     if missing is not None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from bookproof.checker.facts import Admissible, Break, Chain, Region
+from bookproof.reading import reading
 from bookproof_exchange import evidence
 from bookproof_exchange.dialects.api import (
     BookSnapshot,
@@ -144,6 +145,7 @@ class Reference:
         self.dialect = dialect
         self.truths = truths
         self.instruments = instruments
+        self._reading = reading(dialect, instruments.values())
         self.depth_shown: int | None = None
         """Levels a side that the client keeps, once it has said so."""
         self._feeds: dict[tuple[int, str], _Feed] = {}
@@ -204,7 +206,7 @@ class Reference:
 
     def _sent(self, record: evidence.Sent) -> None:
         message = record.message
-        for decoded in self.dialect.ideal.decode(message.frame, self.instruments):
+        for decoded in self._reading.decode(message.frame):
             match decoded:
                 case BookSnapshot(symbol=symbol) if self.dialect.ideal.snapshot_from == "stream":
                     feed = self._feeds.setdefault((record.connection, symbol), _Feed())
@@ -233,7 +235,7 @@ class Reference:
         assert record.answer is not None
         assert record.answer.snapshot is not None
         about = record.answer.snapshot
-        decoded = self.dialect.ideal.decode_rest(about.symbol, record.answer, self.instruments)
+        decoded = self._reading.decode_rest(about.symbol, record.answer)
         if not isinstance(decoded, BookSnapshot):
             return
         region = Region(

@@ -11,6 +11,7 @@ import trio
 from bookproof.drivers.api import BookShown, EventShown, Shown, Start, TradeShown
 from bookproof.ideal.keeper import Keeper, Need
 from bookproof.ideal.wire import Connect, ConnectionLost, Socket, fetch
+from bookproof.reading import reading
 from bookproof_exchange.dialects.api import (
     Acked,
     Beat,
@@ -55,6 +56,7 @@ class IdealClient:
         self.instruments: dict[str, Instrument] = {
             instrument.symbol: instrument for instrument in dialect.instruments if instrument.symbol in start.symbols
         }
+        self.reading = reading(dialect, self.instruments.values())
         self.keepers = {
             symbol: self.keeper_type(self.ideal, self.instruments[symbol], start.depth) for symbol in start.symbols
         }
@@ -160,7 +162,7 @@ class IdealClient:
         self.emit(EventShown(kind="disconnected", message="connection lost"))
 
     async def receive(self, frame: Frame) -> None:
-        for decoded in self.ideal.decode(frame, self.instruments):
+        for decoded in self.reading.decode(frame):
             await self.handle(decoded)
 
     async def handle(self, decoded: Decoded) -> None:
@@ -254,7 +256,7 @@ class IdealClient:
             answer = None
         if generation != self.generation or self.socket is None:
             return
-        decoded = None if answer is None else self.ideal.decode_rest(symbol, answer, self.instruments)
+        decoded = None if answer is None else self.reading.decode_rest(symbol, answer)
         if isinstance(decoded, BookSnapshot):
             need = keeper.rest_snapshot(decoded)
             self.waits = 0 if need is Need.NOTHING else self.waits + 1

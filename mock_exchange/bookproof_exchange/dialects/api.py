@@ -369,7 +369,7 @@ class Ideal(Protocol):
     def decode(self, frame: Frame, instruments: Mapping[str, Instrument]) -> Sequence[Decoded]: ...
 
     def decode_rest(self, symbol: str, answer: HttpAnswer, instruments: Mapping[str, Instrument]) -> Decoded:
-        """BookSnapshot, or Malformed where the answer is no book."""
+        """BookSnapshot, or Malformed where the answer is no book. Its status and body alone decide."""
         ...
 
     def window(self, depth: int | None) -> int | None:

@@ -46,9 +46,7 @@ class MatchingEngine:
         self._trades: list[Trade] = []
         self._orders: list[OrderChange] = []
 
-    def load(
-        self, bids: Iterable[tuple[int, tuple[int, ...]]], asks: Iterable[tuple[int, tuple[int, ...]]]
-    ) -> None:
+    def load(self, bids: Iterable[tuple[int, tuple[int, ...]]], asks: Iterable[tuple[int, tuple[int, ...]]]) -> None:
         """Fill the book, empty until now, at once and without events: (price, sizes of its orders, oldest first)."""
         self.book = Book(self._load(_BID, bids), self._load(_ASK, asks))
 
