@@ -42,6 +42,8 @@ def from_text(text: str, decimals: int) -> int:
         if not fraction[decimals:].strip("0"):
             return int(whole + fraction[:decimals])
         raise NumberError(f"{text!r} has more than {decimals} decimals")
+    if not text.isascii() or "_" in text:  # Python's spellings, not a venue's
+        raise NumberError(f"{text!r} is not a decimal number")
     try:
         scaled = Decimal(text).scaleb(decimals)
     except InvalidOperation:
