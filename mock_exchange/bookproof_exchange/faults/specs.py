@@ -26,6 +26,7 @@ class OnUpdates(Spec, frozen=True, kw_only=True):
     """The base of faults on the feed's messages. The first struck update is of the given shape."""
 
     shape: Shape = Shape(kind="change", rank=2)
+    """What the first struck update changes."""
     symbol: int = 1
     """Which symbol of the scenario, from 1."""
 
@@ -34,12 +35,14 @@ class Drop(OnUpdates, frozen=True, kw_only=True, tag="drop"):
     """The next ``count`` updates are lost. Their levels are not touched again until the book is whole."""
 
     count: int = 1
+    """Updates."""
 
 
 class Duplicate(OnUpdates, frozen=True, kw_only=True, tag="duplicate"):
     """The next update comes twice: the copy follows ``later`` further updates (0: at once)."""
 
     later: int = 0
+    """Updates between the two; 0: at once."""
 
 
 class Swap(OnUpdates, frozen=True, kw_only=True, tag="swap"):
@@ -50,6 +53,7 @@ class Delay(OnUpdates, frozen=True, kw_only=True, tag="delay"):
     """The next update comes after the ``by`` updates that follow it."""
 
     by: int = 3
+    """Updates that overtake it."""
 
 
 class Edited(OnUpdates, frozen=True, kw_only=True, tag="edit"):
@@ -57,7 +61,9 @@ class Edited(OnUpdates, frozen=True, kw_only=True, tag="edit"):
 
     edit: EditKind
     value: int | None = None
+    """What it says instead, for the edits that take a number; null: any."""
     count: int = 1
+    """Updates."""
 
 
 class Fragmented(OnUpdates, frozen=True, kw_only=True, tag="fragmented"):
@@ -65,15 +71,20 @@ class Fragmented(OnUpdates, frozen=True, kw_only=True, tag="fragmented"):
     first piece, as any endpoint may send one in the middle of a message."""
 
     count: int = 1
+    """Updates."""
     pieces: int = 3
+    """Frames a message."""
     between: Between = "ping"
+    """Control frame after the first piece."""
 
 
 class Custom(OnUpdates, frozen=True, kw_only=True, tag="custom"):
     """A message fault of another package, by its ``name`` (entry points ``bookproof.faults``), with its own options."""
 
     name: str
+    """Under which the package offers it."""
     options: dict[str, int | str] = {}
+    """Numbers and texts, as the fault takes them."""
 
 
 MessageFault = Drop | Duplicate | Swap | Delay | Edited | Fragmented | Custom
@@ -85,8 +96,11 @@ class Resnapshot(Spec, frozen=True, kw_only=True, tag="resnapshot"):
     """A further snapshot in band, after ``away`` ticks that nobody was told of. ``empty``: of an empty book."""
 
     away: int = 6
+    """Changes of the market that nobody was told of."""
     empty: bool = False
+    """Whether the book in it is empty."""
     symbol: int = 1
+    """Which symbol of the scenario, from 1."""
 
 
 class NewFields(Spec, frozen=True, kw_only=True, tag="new-fields"):
@@ -102,9 +116,13 @@ class Stall(Spec, frozen=True, kw_only=True, tag="stall"):
     a hole."""
 
     scope: Literal["feed", "data", "socket"] = "data"
+    """What falls silent."""
     away: int = 10
+    """Changes of the market meanwhile."""
     lost: bool = False
+    """Whether what was kept back never comes."""
     symbol: int = 1
+    """Which symbol of the scenario, from 1 (scope ``feed``)."""
 
 
 # --- subscription faults: armed before the client subscribes (before `sync`, or before a reconnect) -------------------
@@ -114,6 +132,7 @@ class LateAck(Spec, frozen=True, kw_only=True, tag="late-ack"):
     """``messages`` updates are sent before the acknowledgement."""
 
     messages: int = 3
+    """Updates."""
 
 
 class NoAck(Spec, frozen=True, kw_only=True, tag="no-ack"):
@@ -124,18 +143,21 @@ class RefuseSubscribe(Spec, frozen=True, kw_only=True, tag="refuse-subscribe"):
     """The venue refuses the first ``times`` subscriptions, in its own words."""
 
     times: int = 1
+    """Subscriptions."""
 
 
 class NoSnapshot(Spec, frozen=True, kw_only=True, tag="no-snapshot"):
     """The subscription is acknowledged and updates come, but no snapshot does, ``times`` times."""
 
     times: int = 1
+    """Subscriptions."""
 
 
 class EarlyUpdates(Spec, frozen=True, kw_only=True, tag="early-updates"):
     """``messages`` updates come between acknowledgement and snapshot in band."""
 
     messages: int = 2
+    """Updates."""
 
 
 class LateTail(Spec, frozen=True, kw_only=True, tag="late-tail"):
@@ -143,7 +165,9 @@ class LateTail(Spec, frozen=True, kw_only=True, tag="late-tail"):
     they were on their way. A client that connects anew instead meets them in front of the reply to its subscription."""
 
     messages: int = 3
+    """Updates."""
     times: int = 1
+    """Unsubscriptions."""
 
 
 # --- REST faults: strike the next snapshot requests -----------------------------------------------------------------
@@ -153,27 +177,34 @@ class StaleRest(Spec, frozen=True, kw_only=True, tag="stale-rest"):
     """The next ``times`` REST snapshots are ``by`` ticks old (``by`` 0: exactly at the cursor)."""
 
     by: int = 12
+    """Changes of the market; 0: exactly at the cursor."""
     times: int = 1
+    """Requests."""
 
 
 class AheadRest(Spec, frozen=True, kw_only=True, tag="ahead-rest"):
     """The next REST snapshot is ``by`` ticks ahead of the stream, which follows."""
 
     by: int = 5
+    """Changes of the market."""
     times: int = 1
+    """Requests."""
 
 
 class StraddledRest(Spec, frozen=True, kw_only=True, tag="straddled-rest"):
     """The next REST snapshot falls in the middle of an update that covers several versions."""
 
     times: int = 1
+    """Requests."""
 
 
 class SlowRest(Spec, frozen=True, kw_only=True, tag="slow-rest"):
     """``messages`` updates are sent after the request came (its snapshot is taken then) and before its answer."""
 
     messages: int = 8
+    """Updates between request and answer."""
     times: int = 1
+    """Requests."""
 
 
 class PiecedRest(Spec, frozen=True, kw_only=True, tag="pieced-rest"):
@@ -181,8 +212,11 @@ class PiecedRest(Spec, frozen=True, kw_only=True, tag="pieced-rest"):
     transfer coding (RFC 9112, 7.1), else with its length in front."""
 
     pieces: int = 20
+    """Writes."""
     chunked: bool = False
+    """Whether in the chunked transfer coding."""
     times: int = 1
+    """Requests."""
 
 
 class FailingRest(Spec, frozen=True, kw_only=True, tag="failing-rest"):
@@ -194,9 +228,13 @@ class FailingRest(Spec, frozen=True, kw_only=True, tag="failing-rest"):
     ``text``: the right answer, called ``text/plain``."""
 
     status: int = 500
+    """HTTP status; 0: no answer at all."""
     times: int = 1
+    """Requests."""
     retry_after: int | None = None
+    """Seconds, in the header Retry-After; null: no such header."""
     body: Literal["venue", "empty", "html", "cut", "short", "text"] = "venue"
+    """What the answer holds."""
 
 
 # --- connection faults --------------------------------------------------------------------------------------------
@@ -210,10 +248,15 @@ class Close(Spec, frozen=True, kw_only=True, tag="close"):
     them until a step ``lift``."""
 
     how: Literal["close", "fin", "rst", "mid-frame"] = "close"
+    """In which way."""
     code: int = 1001
+    """Close code (RFC 6455, 7.4); the dialect must use it."""
     reason: str = ""
+    """Text beside the code."""
     away: int = 20
+    """Changes of the market before the next subscription."""
     refuse: int | Literal["until-lift"] = 0
+    """Further connection attempts that are refused."""
 
 
 class BrokenFrame(Spec, frozen=True, kw_only=True, tag="broken-frame"):
@@ -226,14 +269,18 @@ class BrokenFrame(Spec, frozen=True, kw_only=True, tag="broken-frame"):
     ``bad-deflate``: what was compressed cannot be unpacked (RFC 7692, 7.2.2)."""
 
     how: Violation = "reserved-opcode"
+    """Which rule is broken."""
 
 
 class Farewell(Spec, frozen=True, kw_only=True, tag="farewell"):
     """The venue announces its end (for instance ``serverShutdown``), sends ``messages`` more updates, then closes."""
 
     messages: int = 5
+    """Updates after the notice."""
     away: int = 10
+    """Changes of the market before the next subscription."""
     code: int = 1001
+    """Close code (RFC 6455, 7.4)."""
 
 
 Fault = (

@@ -84,6 +84,10 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     kind: ShapeKind = "any"
+    """What happens."""
     side: Literal["bid", "ask", "any"] = "any"
+    """On which side."""
     rank: int = 2
+    """Of which level, from 0, the best."""
     count: int = 1
+    """Levels, for ``sweep`` and ``refill``."""

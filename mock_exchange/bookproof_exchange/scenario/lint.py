@@ -385,7 +385,8 @@ def _dialects(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Iterator
             hint = f"take it out of `dialects`; `bookproof list faults --dialect {name}` shows what it can express"
             message = f"{name} cannot express this: {reason}"
             yield Problem(code="not-expressible", field=f"dialects[{place}]", message=message, hint=hint)
-    if all(reasons.values()) and not scenario.dialects:
+    known = {key for dialect in dialects for key in dialect.rules}
+    if all(reasons.values()) and not scenario.dialects and known.intersection(scenario.rules):
         every = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         hint = "`bookproof list faults` shows which dialect can express which fault"
         yield Problem(code="not-expressible", message=f"no dialect can express this ({every})", hint=hint)

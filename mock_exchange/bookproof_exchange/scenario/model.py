@@ -26,6 +26,7 @@ class Sync(StepBase, frozen=True, kw_only=True, tag="sync"):
     one update at a time, until the client is there; the step fails after the limit `sync`."""
 
     lead: int = 3
+    """Updates sent right after a subscription; only where snapshots come by REST."""
 
 
 class Send(StepBase, frozen=True, kw_only=True, tag="send"):
@@ -33,27 +34,34 @@ class Send(StepBase, frozen=True, kw_only=True, tag="send"):
     ``bytes`` the same bytes split into single-byte writes at frame heads."""
 
     count: int = 1
+    """How many updates. An update of a dialect may cover several changes of the market."""
     shape: Shape = Shape()
+    """What the first of them changes; the others bring what they bring."""
     symbol: int = 1
+    """Which symbol of the scenario, from 1."""
     mode: Literal["burst", "each", "bytes"] = "burst"
+    """How they are written: ``burst`` all in one write, ``each`` one write each, ``bytes`` cut into tiny writes."""
 
 
 class Inject(StepBase, frozen=True, kw_only=True, tag="fault"):
     """Arm a fault (a stream or connection fault strikes now)."""
 
     fault: Fault
+    """The kind, or a mapping with the kind and its parameters."""
 
 
 class Oddity(StepBase, frozen=True, kw_only=True, tag="oddity"):
     """Arm a legal oddity: something unusual that the venue may do and that a client must take without alarm."""
 
     fault: Fault
+    """The kind, or a mapping with the kind and its parameters."""
 
 
 class Read(StepBase, frozen=True, kw_only=True, tag="read"):
     """Prove by a ping that everything was read, then ask the client for its state and judge it."""
 
     symbol: int = 1
+    """Which symbol of the scenario, from 1."""
 
 
 class Hold(StepBase, frozen=True, kw_only=True, tag="hold"):
@@ -71,7 +79,9 @@ class Converge(StepBase, frozen=True, kw_only=True, tag="converge"):
     ``during``: updates sent at once, while the client recovers."""
 
     during: int = 3
+    """Updates sent at once, while the client recovers."""
     limit: Literal["converge", "sync"] = "converge"
+    """Which limit holds: ``converge`` or, where the client really starts up again, ``sync``."""
 
 
 class Settle(StepBase, frozen=True, kw_only=True, tag="settle"):
@@ -86,14 +96,18 @@ class Quiet(StepBase, frozen=True, kw_only=True, tag="quiet"):
     """Send no data for so many seconds (times the time scale); heartbeats and pings go on."""
 
     seconds: float = 3.0
+    """Seconds, times the time scale."""
 
 
 class Await(StepBase, frozen=True, kw_only=True, tag="await"):
     """Wait for something that the client must do. ``limit``: seconds, for what takes the client a timer of its own."""
 
     what: Literal["reconnect", "subscribe", "unsubscribe", "snapshot-request", "report"]
+    """What the client must do, after the last fault struck."""
     limit: float | None = None
+    """Seconds; null: 15, times the time scale. For what takes the client a timer of its own."""
     level: Literal["MUST", "SHOULD", "MAY"] = "MUST"
+    """How binding it is: MUST fails, SHOULD warns, MAY is only noted."""
 
 
 Step = Sync | Send | Inject | Oddity | Read | Hold | Probe | Converge | Settle | Lift | Quiet | Await
@@ -103,8 +117,12 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The market: how lively, how many price levels a side at the start, how many symbols."""
 
     profile: Profile = "busy"
+    """How lively: ``calm``, ``busy``; ``thin``: at most 12 levels; ``deep``: for thousands; ``one-sided``: a side is empty
+    at times; ``load``: small changes, for speed."""
     levels: int = 40
+    """Price levels a side at the start."""
     symbols: int = 1
+    """How many symbols: the first so many of the dialect."""
 
 
 class Subscribe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +131,9 @@ class Subscribe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ``depth`` null: the dialect's default; ``least``, ``most``: of its list."""
 
     channels: tuple[Literal["book", "trades"], ...] = ("book",)
+    """The channels, all for every symbol."""
     depth: int | Literal["least", "most"] | None = None
+    """Levels a side; ``least``, ``most``: of what the dialect offers; null: its default."""
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,9 +147,13 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `sync`, and it is enough that the client was looked at."""
 
     resync: Literal["none", "some", "any"] = "any"
+    """Recoveries at the exchange after the client was in sync: ``none``, ``some`` (at least one), ``any`` (not judged)."""
     honest: bool = False
+    """A probe must have observed the client between the tell and its recovery, and it must not say live then."""
     most_resyncs: int | None = 3
+    """Recoveries a fault, at most; null: not judged."""
     live: bool = True
+    """Whether a right client gets to a live book at all."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,7 +162,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     id: str
     """``book/gap/single``: stable, never reused with another meaning."""
     title: str
+    """What happens, in a few words."""
     purpose: str
+    """What a client must do then, and what goes wrong in real ones."""
     rules: tuple[str, ...]
     """Keys of the rules tested; the dialect has the citation."""
     needs: tuple[str, ...] = ()
@@ -150,10 +176,16 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A recording beside this file, made by ``bookproof scenario import``: the market is what was recorded, and is sent
     again to the byte where no fault strikes. Of ``market`` only ``symbols`` counts then."""
     market: Market = Market()
+    """The market that the exchange plays."""
     subscribe: Subscribe = Subscribe()
+    """What the client is told to subscribe to."""
     seed: int = 1
+    """Of the market and of everything that is drawn; the same seed sends the same bytes."""
     slow: bool = False
     """Rests on a client's own timers of many seconds: run apart."""
     script: tuple[Step, ...]
+    """The steps, one after the other."""
     expect: Expect = Expect()
+    """What is judged beyond the safety properties."""
     tags: tuple[str, ...] = ()
+    """For selections in pytest: `-m TAG`."""
