@@ -1,10 +1,9 @@
-"""``bookproof serve``: the mock exchange by itself."""
+"""``bookproof serve``: the mock exchange by itself, and its control by hand."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -14,27 +13,29 @@ import trio
 
 from bookproof.cli.interrupt import run_interruptible
 from bookproof.cli.options import dialects_named
+from bookproof_exchange.control.api import Control
+from bookproof_exchange.control.served import Script, Served
 from bookproof_exchange.dialects.api import Dialect
 from bookproof_exchange.errors import UsageError
 from bookproof_exchange.market.truth import Profile
 from bookproof_exchange.scenario.applicable import applicable
 from bookproof_exchange.scenario.load import load
 from bookproof_exchange.scenario.model import Market, Scenario
-from bookproof_exchange.script.exchange import Exchange
-from bookproof_exchange.script.player import Pause, Perform, ReadNow, Shows, Until, play
 from bookproof_exchange.server import tls
-from bookproof_exchange.server.listener import Server
-from bookproof_exchange.timing import Timing
+from bookproof_exchange.server.listener import Address
 
-#: Evidence is of no use here beyond this: a served exchange may run for days.
-_EVIDENCE_KEPT = 20_000
 #: Price levels a side at the start; a deep market is made to be cut by snapshots of a thousand.
 _LEVELS = {"deep": 2000}
-#: A script that looks at a client's book has none to look at here, and waits so many seconds instead.
-_LOOK = 1.0
 
 
-class _Served(msgspec.Struct, frozen=True, kw_only=True):
+class _Where(msgspec.Struct, frozen=True):
+    """Where the control API listens."""
+
+    host: str
+    port: int
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect
     scenario: Scenario
     seed: int
@@ -42,6 +43,7 @@ class _Served(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     scripted: bool
     files: tls.TlsFiles | None
+    control: _Where | None
     as_json: bool
 
 
@@ -52,6 +54,11 @@ class _Served(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port on loopback; 0: any free one."
+)
+@click.option(
+    "--control",
+    metavar="PORT",
+    help="Serve the control API and a live page on this port of loopback; 0: any free one.  [default: not served]",
 )
 @click.option("--seed", type=int, default=None, metavar="N", help="Of the market.  [default: 1, or the scenario's]")
 @click.option(
@@ -69,6 +76,7 @@ def serve(
     dialect: str,
     path: str | None,
     port: int,
+    control: str | None,
     seed: int | None,
     rate: float,
     symbols: int,
@@ -78,9 +86,13 @@ def serve(
 ) -> int:
     """Serve a mock exchange on loopback, so that any program can be pointed at it.
 
+    With --control it can be driven by hand: inject faults, move the market, play scenarios, read the truth and the wire, by
+    HTTP and JSON from any language, or on a live page in a browser.
+
     Prints the endpoints and serves until it is interrupted (Ctrl-C, SIGTERM), which is its regular end: exit status 0.
     """
     chosen = dialects_named([dialect])[0]
+    where = None if control is None else _where(control)
     if path is not None:
         scenario = load(path)
         reason = applicable(scenario, chosen)
@@ -90,7 +102,7 @@ def serve(
         market = Market(profile=profile, symbols=min(symbols, len(chosen.instruments)), levels=_LEVELS.get(profile, 40))
         scenario = Scenario(id="serve", title="serve", purpose="serve", rules=(), market=market, script=())
     with tempfile.TemporaryDirectory(prefix="bookproof-tls-") as folder:
-        served = _Served(
+        asked = _Asked(
             dialect=chosen,
             scenario=scenario,
             seed=scenario.seed if seed is None else seed,
@@ -98,48 +110,56 @@ def serve(
             port=port,
             scripted=path is not None,
             files=tls.make(Path(folder)) if secure else None,
+            control=where,
             as_json=as_json,
         )
-        run_interruptible(lambda: _serve(served))
+        run_interruptible(lambda: _serve(asked))
     return 0
 
 
-async def _serve(served: _Served) -> int:
-    dialect = served.dialect
-    began = trio.current_time()
-    exchange = Exchange(dialect, served.scenario, served.seed, clock=lambda: trio.current_time() - began)
-    server = Server(exchange, port=served.port, tls=served.files, compression=dialect.traits.compression)
-    changed = trio.Event()
+def _where(text: str) -> _Where:
+    """``PORT`` or ``ADDRESS:PORT``; whether the address is of loopback is seen when it is listened on."""
+    host, colon, port = text.rpartition(":")
+    if not (port.isascii() and port.isdecimal() and int(port) <= 65_535) or (colon and not host):
+        raise UsageError(
+            f"--control: expected a port from 0 to 65535, found {text!r}",
+            hint="--control 8800, or --control 0 for any free port",
+        )
+    return _Where(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
 
-    def poke() -> None:
-        nonlocal changed
-        changed.set()
-        changed = trio.Event()
 
-    server.changed = poke
+async def _serve(asked: _Asked) -> int:
+    served = Served(asked.dialect, asked.scenario, asked.seed, rate=asked.rate, port=asked.port, tls=asked.files)
     async with trio.open_nursery() as nursery:
-        address = await nursery.start(server.run)
-        _say_where(served, dialect.endpoints(address.ws, address.http), exchange.symbols)
-        if dialect.traits.heartbeat_s is not None:
-            nursery.start_soon(_heartbeats, exchange, server, dialect.traits.heartbeat_s)
-        if dialect.traits.ping_s is not None:
-            nursery.start_soon(_pings, exchange, server, dialect.traits.ping_s)
-        if served.scripted:
-            await _play(exchange, server, lambda: changed)
-            click.echo("the script is over; the market goes on", err=True)
-        while served.rate:
-            await trio.sleep(1 / served.rate)
-            server.perform(exchange.advance(1))
-            if len(exchange.evidence) > _EVIDENCE_KEPT:
-                exchange.evidence.clear()
-        await trio.sleep_forever()
+        control: Address | None = None
+        address = await nursery.start(served.run)
+        if asked.control is not None:
+            api = Control(served, bind=asked.control.host, port=asked.control.port)
+            control = await nursery.start(api.run)
+        if asked.scripted:
+            served.ended = _over
+            served.start(asked.scenario)
+        _say_where(asked, address, served.exchange.symbols, control)
     return 0
 
 
-def _say_where(served: _Served, endpoints: Mapping[str, str], symbols: tuple[str, ...]) -> None:
-    authority = None if served.files is None else str(served.files.ca)
-    if served.as_json:
-        where = {"dialect": served.dialect.name, "endpoints": dict(endpoints), "symbols": symbols, "tls_ca": authority}
+def _over(script: Script) -> None:
+    match script.state:
+        case "over":
+            click.echo("the script is over; the market goes on", err=True)
+        case "given-up":
+            click.echo(f"the script was given up: {script.why}; the market goes on", err=True)
+        case _:
+            click.echo("the script was stopped; the market goes on", err=True)
+
+
+def _say_where(asked: _Asked, address: Address, symbols: tuple[str, ...], control: Address | None) -> None:
+    endpoints = asked.dialect.endpoints(address.ws, address.http)
+    authority = None if asked.files is None else str(asked.files.ca)
+    if asked.as_json:
+        where = {"dialect": asked.dialect.name, "endpoints": dict(endpoints), "symbols": symbols, "tls_ca": authority}
+        if control is not None:
+            where["control"] = control.http
         click.echo(json.dumps(where))
         return
     for name, url in endpoints.items():
@@ -147,45 +167,6 @@ def _say_where(served: _Served, endpoints: Mapping[str, str], symbols: tuple[str
     click.echo(f"{'symbols':<10} {', '.join(symbols)}")
     if authority is not None:
         click.echo(f"{'tls ca':<10} {authority}")
+    if control is not None:
+        click.echo(f"{'control':<10} {control.http}  (open it in a browser; /openapi.json describes it)")
     click.echo("Ctrl-C ends it", err=True)
-
-
-async def _heartbeats(exchange: Exchange, server: Server, interval: float) -> None:
-    while True:
-        await trio.sleep(interval)
-        for connection in exchange.open_connections():
-            server.perform(exchange.beat(connection))
-
-
-async def _pings(exchange: Exchange, server: Server, interval: float) -> None:
-    while True:
-        await trio.sleep(interval)
-        for connection in exchange.open_connections():
-            if not connection.muted:
-                server.perform(exchange.ping(connection))
-
-
-async def _play(exchange: Exchange, server: Server, changed: Callable[[], trio.Event]) -> None:
-    """Play the script without looking at any client: what waits for a book waits a moment instead."""
-    waits = play(exchange, Timing(sync=86_400.0))
-    came: bool | None = None
-    try:
-        while True:
-            wait = waits.send(came) if came is not None else next(waits)
-            came = True
-            match wait:
-                case Perform(actions=actions):
-                    server.perform(actions)
-                case Until(ready=ready, limit=limit):
-                    with trio.move_on_after(limit):
-                        while not ready():
-                            await changed().wait()
-                    came = ready()
-                case ReadNow():
-                    pass
-                case Shows():
-                    await trio.sleep(_LOOK)
-                case Pause(seconds=seconds):
-                    await trio.sleep(seconds)
-    except StopIteration:
-        return
