@@ -10,6 +10,7 @@ import trio
 
 from bookproof.drivers.api import BookShown, EventShown, Shown, Start, TradeShown
 from bookproof.ideal.keeper import Keeper, Need
+from bookproof.ideal.strangers import Strangers
 from bookproof.ideal.wire import Connect, ConnectionLost, Socket, fetch
 from bookproof.reading import reading
 from bookproof_exchange.dialects.api import (
@@ -53,9 +54,8 @@ class IdealClient:
         self.start = start
         self.connect = connect
         self.emit = emit
-        self.instruments: dict[str, Instrument] = {
-            instrument.symbol: instrument for instrument in dialect.instruments if instrument.symbol in start.symbols
-        }
+        self._strangers = Strangers(dialect, start.symbols)
+        self.instruments: dict[str, Instrument] = self._strangers.instruments
         self.reading = reading(dialect, self.instruments.values())
         self.keepers = {
             symbol: self.keeper_type(self.ideal, self.instruments[symbol], start.depth) for symbol in start.symbols
@@ -162,6 +162,10 @@ class IdealClient:
         self.emit(EventShown(kind="disconnected", message="connection lost"))
 
     async def receive(self, frame: Frame) -> None:
+        for symbol, instrument in self._strangers.learn(frame).items():
+            self.instruments[symbol] = self.keepers[symbol].instrument = instrument
+            self.reading = reading(self.dialect, self.instruments.values())
+            self._rows.pop(symbol, None)
         for decoded in self.reading.decode(frame):
             await self.handle(decoded)
 
