@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "list": ("bookproof.cli.listing:list_", "Show the cases, dialects, faults or rules that there are."),
     "scenario": ("bookproof.cli.scenario:scenario", "Write, check, show and try scenario files."),
     "serve": ("bookproof.cli.serve:serve", "Serve a mock exchange by itself, until interrupted."),
+    "record": ("bookproof.cli.record:record", "Record what a client and a real exchange say to each other."),
     "adapter": ("bookproof.cli.adapter:adapter", "Try an adapter without any exchange."),
     "init": ("bookproof.cli.init:init", "Write an adapter skeleton in your language, and a CI workflow."),
     "selftest": ("bookproof.cli.selftest:selftest", "Let Bookproof prove itself."),

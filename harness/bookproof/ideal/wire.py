@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Self
 from urllib.parse import urlencode
 
 import h11
@@ -15,6 +16,9 @@ from websockets.http11 import Response
 from websockets.uri import parse_uri
 
 from bookproof_exchange.dialects.api import Frame, HttpAnswer, HttpRequest
+
+MOST_BYTES = 1 << 20
+"""Of one message; no book of a venue is larger."""
 
 Connect = Callable[[], Awaitable[trio.abc.Stream]]
 """Opens a stream to the exchange; WebSocket and REST are on the same port."""
@@ -39,16 +43,21 @@ class Socket:
         """When anything last came, pings included."""
 
     @classmethod
-    async def open(cls, connect: Connect, url: str) -> Socket:
-        """Connect and shake hands; ConnectionLost if refused."""
+    async def open(
+        cls, connect: Connect, url: str, *, headers: Iterable[tuple[str, str]] = (), most: int | None = MOST_BYTES
+    ) -> Self:
+        """Connect and shake hands; ConnectionLost if refused. ``headers``: to be sent along. ``most``: bytes a message."""
         try:
             stream = await connect()
         except OSError as error:
             raise ConnectionLost(f"cannot connect: {error}") from None
-        protocol = ClientProtocol(parse_uri(url))
+        protocol = ClientProtocol(parse_uri(url), max_size=most)
         socket = cls(stream, protocol)
         try:
-            protocol.send_request(protocol.connect())
+            request = protocol.connect()
+            for name, value in headers:
+                request.headers[name] = value
+            protocol.send_request(request)
             await socket._flush()
             while True:
                 events = protocol.events_received()
@@ -106,6 +115,12 @@ class Socket:
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 raise ConnectionLost(f"broken: {error}") from None
 
+    @property
+    def ended(self) -> tuple[int | None, str]:
+        """Code and reason of the exchange's close frame; None: there was none."""
+        received = self._protocol.close_rcvd
+        return (None, "") if received is None else (received.code, received.reason)
+
     async def close(self) -> None:
         """Say goodbye, and be gone; never raises."""
         with trio.move_on_after(0.5, shield=True):
@@ -155,12 +170,14 @@ async def fetch(connect: Connect, base: str, request: HttpRequest) -> HttpAnswer
     except OSError as error:
         raise ConnectionLost(f"cannot connect: {error}") from None
     try:
-        head = h11.Request(
-            method=request.method, target=target, headers=[("host", host), ("connection", "close"), ("accept", "*/*")]
-        )
-        await stream.send_all((connection.send(head) or b"") + (connection.send(h11.EndOfMessage()) or b""))
-        status, headers, body = 0, (), b""
-        answered: tuple[tuple[str, str], ...] = headers
+        headers = {"accept": "*/*", **request.headers, "host": host, "connection": "close"}
+        if request.body:
+            headers["content-length"] = str(len(request.body))
+        head = connection.send(h11.Request(method=request.method, target=target, headers=list(headers.items())))
+        body = connection.send(h11.Data(data=request.body)) if request.body else b""
+        await stream.send_all((head or b"") + (body or b"") + (connection.send(h11.EndOfMessage()) or b""))
+        status, content = 0, b""
+        answered: tuple[tuple[str, str], ...] = ()
         while True:
             event = connection.next_event()
             if event is h11.NEED_DATA:
@@ -169,9 +186,9 @@ async def fetch(connect: Connect, base: str, request: HttpRequest) -> HttpAnswer
                 status = event.status_code
                 answered = tuple((name.decode(), value.decode("latin-1")) for name, value in event.headers)
             elif isinstance(event, h11.Data):
-                body += bytes(event.data)
+                content += bytes(event.data)
             elif isinstance(event, h11.EndOfMessage):
-                return HttpAnswer(status=status, body=body, headers=answered)
+                return HttpAnswer(status=status, body=content, headers=answered)
             elif isinstance(event, h11.ConnectionClosed):
                 raise ConnectionLost("the HTTP connection was dropped")
     except (h11.RemoteProtocolError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
