@@ -22,13 +22,12 @@ from bookproof.drivers.api import BookShown, ClientInfo, Sink, Start, Started
 from bookproof.pytest_support.portal import Portal, in_caller
 from bookproof.pytest_support.words import CaseFailed
 from bookproof.results import CaseResult, Check, Verdict, worst
+from bookproof.script import step as step_named
 from bookproof.venues import LoopbackVenue
 from bookproof_exchange import evidence
 from bookproof_exchange.errors import HarnessError, UsageError
 from bookproof_exchange.market import Side
-from bookproof_exchange.scenario.load import loads
 from bookproof_exchange.scenario.model import Inject, Oddity, Step
-from bookproof_exchange.scenario.problems import ScenarioError
 from bookproof_exchange.script.actions import HangUp
 from bookproof_exchange.script.player import Until, play_step
 from bookproof_exchange.server.tls import make
@@ -224,7 +223,7 @@ class MockExchange:
                 f"{name} has to look at the client's book",
                 hint="say how: exchange.shows(lambda symbol: (client.bids, client.asks))",
             )
-        step = _step(name, parameters)
+        step = step_named(name, **parameters)
         if isinstance(step, Inject | Oddity):
             self._faults += 1
         self._place += 1
@@ -393,19 +392,6 @@ class _ByHand(_Running):
             if present is None or present.depth != depth or present.numbers != self.hand.info.numbers:
                 truth = self.exchange.view.truth(symbol)
                 self.matchers[symbol] = Matcher(truth, instrument, depth, self.hand.info.numbers)
-
-
-def _step(name: str, parameters: dict[str, Any]) -> Step:
-    """The step as a scenario file would say it: the same words, the same checks."""
-    given = {key: value for key, value in parameters.items() if value is not None}
-    text = msgspec.json.encode(
-        {"id": "x", "title": "x", "purpose": "x", "rules": [], "script": [{name: given or None}]}
-    )
-    try:
-        return loads(text.decode()).script[0]
-    except ScenarioError as error:
-        first = error.problems[0]
-        raise UsageError(first.message, hint=first.hint) from None
 
 
 def _shown(symbol: str, seen: Any, *, floats: bool) -> BookShown:

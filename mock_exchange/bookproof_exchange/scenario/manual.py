@@ -260,7 +260,10 @@ def _faults() -> Iterator[str]:
             yield from _example(FAULT_EXAMPLES[info.kind])
             yield from _table(type(info.example), leave=("shape", "symbol") if info.group == "message" else ())
         if group == "message":
-            yield "Every message fault and edit also takes `shape` (of the first update that it strikes) and `symbol`.\n"
+            yield (
+                "Every message fault and edit also takes `shape` (of the first update that it strikes; default: a new "
+                "size at rank 2) and `symbol`.\n"
+            )
     yield (
         f"#### custom\n\n{_marked(describe.text(specs.Custom))} See [faults.md](faults.md).\n\n"
         "```yaml\n- fault: {kind: custom, name: every-third, options: {times: 2}}\n```\n"

@@ -27,7 +27,7 @@ Schema = dict[str, Any]
 
 def schema() -> Schema:
     """The whole schema, JSON Schema 2020-12: accepts what the loader accepts, short forms included."""
-    return {
+    made: Schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ID,
         "title": "A Bookproof scenario",
@@ -41,11 +41,28 @@ def schema() -> Schema:
             "fault-by-edit": _edit_mapping(),
         },
     }
+    _plain(made)
+    return made
 
 
 def text() -> str:
     """The schema as the file holds it."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(part: object) -> None:
+    """Editors show descriptions as plain text: without the marks of code."""
+    match part:
+        case dict():
+            if isinstance(said := part.get("description"), str):
+                part["description"] = said.replace("``", "'").replace("`", "'")
+            for each in part.values():
+                _plain(each)
+        case list():
+            for each in part:
+                _plain(each)
+        case _:
+            pass
 
 
 # --- the parts ------------------------------------------------------------------------------------------------------

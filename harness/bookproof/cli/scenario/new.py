@@ -27,6 +27,7 @@ from bookproof.authoring.wizard import (
     usual_expectation,
     usual_place,
 )
+from bookproof.authoring.words import say_fault
 from bookproof.cli.scenario.common import complain, say
 from bookproof_exchange.data import folder
 from bookproof_exchange.dialects import DIALECTS
@@ -129,8 +130,8 @@ def _what(asking: bool) -> str:
         return NOTHING
     say("What goes wrong?")
     for number, kind in enumerate(OFFERED, 1):
-        say(f"  {number:>2}  {kind:<15} {fault_named(kind).title.replace('``', '')}")
-    say(f"   0  {NOTHING:<15} A healthy run.")
+        say(f"  {number:>2}  {kind:<15} {say_fault(fault_named(kind).example).partition(' (')[0]}")
+    say(f"   0  {NOTHING:<15} a healthy run")
     given = click.prompt("A number, or the name of another kind (bookproof list faults)", type=str, default="1")
     if given.isdigit() and int(given) <= len(OFFERED):
         return NOTHING if int(given) == 0 else OFFERED[int(given) - 1]
