@@ -77,7 +77,10 @@ def _read(path: str, dialect: Dialect, kind: Format | None) -> Recording:
             f"expected a recording (bookproof, tardis or cryptofeed), found {short(first)}",
             "docs/captures.md shows the first lines of each",
         )
-    return READERS[kind](lines(path), path, dialect)
+    found = READERS[kind](lines(path), path, dialect)
+    if not found.entries:
+        raise UsageError("expected messages after the first line, found none", where=Where(path))
+    return found
 
 
 def _ordered(recording: Recording) -> Recording:

@@ -25,6 +25,7 @@ from bookproof_exchange.capture.recording import (
     short,
 )
 from bookproof_exchange.capture.stretch import Hole, Item, RestItem, Stretch
+from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.dialects.api import BookSnapshot, BookUpdate, Dialect, HttpRequest, Malformed, Subscribed
 from bookproof_exchange.errors import UsageError
 from bookproof_exchange.market import Instrument
@@ -63,9 +64,8 @@ def rebuild(recording: Recording, dialect: Dialect, symbols: Sequence[str] | Non
     for symbol in wanted:
         if symbol not in seen:
             raise UsageError(
-                f"expected updates of {symbol!r}, found only those of {', '.join(map(repr, seen[:12]))}",
+                f"{heard[0].entry.place.file}: expected updates of {symbol!r}, found only those of {', '.join(seen[:12])}",
                 hint="spell the symbol as the venue's messages do",
-                where=None,
             )
     snapshots = list(_rest_snapshots(recording, dialect, seen))
     found: dict[str, tuple[Stretch, ...]] = {}
@@ -212,15 +212,27 @@ def _scaled_rest(rest: RestItem, instrument: Instrument) -> RestItem:
     return msgspec.structs.replace(rest, snapshot=scaled)
 
 
+def _speaks(dialect: Dialect, said: Sequence[Said]) -> bool:
+    """Whether some of the first messages are books of a dialect."""
+    anything = precision.AnySymbol()
+    return any(
+        isinstance(item, BookSnapshot | BookUpdate)
+        for entry in said[:1000]
+        for item in dialect.ideal.decode(entry.frame, anything)
+    )
+
+
 def _no_book(recording: Recording, dialect: Dialect, heard: Sequence[_Heard]) -> UsageError:
     said = [entry for entry in recording.entries if isinstance(entry, Said) and entry.by == "venue"]
+    if not recording.entries:
+        return UsageError("expected messages of the venue, found an empty recording")
     if not said:
-        place = recording.entries[0].place if recording.entries else Place("the recording", 1)
-        return problem(place, "expected messages of the venue, found none from here on")
+        return problem(recording.entries[0].place, "expected messages of the venue, found none from here on")
+    other = next((each.name for each in DIALECTS if each.name != dialect.name and _speaks(each, said)), None)
     first = heard[0].entry if heard else said[0]
     found = short(first.frame.payload) if not first.frame.binary else f"{len(first.frame.payload)} bytes"
     return problem(
         first.place,
         f"expected book messages of {dialect.name}, found none among {len(said)}; the first is {found}",
-        "is it of another dialect, or without the book's channel?",
+        f"it looks like one of {other}: say --dialect {other}" if other else "is the book's channel in it?",
     )

@@ -15,7 +15,7 @@ from bookproof_exchange.errors import did_you_mean
 from bookproof_exchange.faults import specs
 from bookproof_exchange.faults.legal import is_legal
 from bookproof_exchange.faults.registry import FOREIGN
-from bookproof_exchange.scenario import model
+from bookproof_exchange.scenario import captured, model
 from bookproof_exchange.scenario.applicable import applicable
 from bookproof_exchange.scenario.needs import unknown_terms
 from bookproof_exchange.scenario.problems import Problem
@@ -61,6 +61,7 @@ def lint(scenario: model.Scenario, dialects: Iterable[Dialect]) -> list[Problem]
         *_order(scenario),
         *_each_fault(scenario),
         *_expectations(scenario),
+        *captured.problems(scenario),
         *_dialects(scenario, known),
     ]
 

@@ -13,7 +13,7 @@ import msgspec
 import msgspec.inspect as types
 
 from bookproof_exchange.dialects.api import EditKind
-from bookproof_exchange.errors import Where, did_you_mean
+from bookproof_exchange.errors import UsageError, Where, did_you_mean
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market.events import Shape
 from bookproof_exchange.scenario import model, yamltree
@@ -80,7 +80,18 @@ def load_with_places(path: str | Path) -> LoadedScenario:
     loaded = loads_with_places(_text(Path(path)), str(path))
     if loaded.scenario.capture is None:
         return loaded
+    from bookproof_exchange.capture import store  # only such a scenario needs it
+
     beside = str(Path(path).parent.resolve() / loaded.scenario.capture)
+    try:
+        spoken = store.recorded(beside).dialect
+        if loaded.scenario.dialects != (spoken,):
+            raise UsageError(f"it is of {spoken}, which the scenario does not say", hint=f"write `dialects: [{spoken}]`")
+    except UsageError as error:
+        message = f"the recording cannot be used: {error.message}"
+        where = loaded.where("capture")
+        problem = Problem(code="unreadable", message=message, hint=error.hint, field="capture", where=where)
+        raise ScenarioError([problem]) from None
     return msgspec.structs.replace(loaded, scenario=msgspec.structs.replace(loaded.scenario, capture=beside))
 
 
