@@ -20,6 +20,10 @@ _CA_FILE = (
     "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",  # gRPC
 )
 
+#: Loaded into every Node.js process; it reads the port of the proxy from this variable.
+NODE_PRELOAD = Path(__file__).parent.absolute() / "node_preload.cjs"
+NODE_PORT = "BOOKPROOF_PROXY_PORT"
+
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Where a client finds the authority that it has to trust."""
@@ -36,11 +40,20 @@ def environment(port: int, trust: Trust, present: Mapping[str, str]) -> dict[str
     found = dict.fromkeys(_PROXY, url) | {name: str(trust.pem) for name in _CA_FILE}
     found[_NO_PROXY] = ""
     found |= {name.lower(): found[name] for name in (*_PROXY, _NO_PROXY)}
-    found["NODE_USE_ENV_PROXY"] = "1"  # Node.js 24 and later: its fetch, https and WebSocket look at the rest only then
-    found["JAVA_TOOL_OPTIONS"] = " ".join(
-        filter(None, [present.get("JAVA_TOOL_OPTIONS", ""), *_java_options(port, trust)])
-    )
+    found["NODE_USE_ENV_PROXY"] = "1"  # Node.js 22.21 and later: fetch, https and WebSocket look at the rest only then
+    found[NODE_PORT] = str(port)
+    found["NODE_OPTIONS"] = _added(present.get("NODE_OPTIONS"), f'--require "{_quoted(str(NODE_PRELOAD))}"')
+    found["JAVA_TOOL_OPTIONS"] = _added(present.get("JAVA_TOOL_OPTIONS"), *_java_options(port, trust))
     return found
+
+
+def _added(present: str | None, *words: str) -> str:
+    return " ".join(filter(None, (present, *words)))
+
+
+def _quoted(text: str) -> str:
+    """Inside double quotes, as NODE_OPTIONS has them."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _java_options(port: int, trust: Trust) -> list[str]:
