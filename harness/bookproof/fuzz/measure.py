@@ -1,6 +1,7 @@
 """Measures the search, in memory: what it finds against right clients, which is nothing, and against each mutant.
 
 python -m bookproof.fuzz.measure ideal --examples 20000
+python -m bookproof.fuzz.measure variants --examples 500
 python -m bookproof.fuzz.measure mutants --examples 1500
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 import click
 import msgspec
@@ -22,12 +24,15 @@ from bookproof.report.text import one_line
 from bookproof.report.words import why
 from bookproof.results import Verdict
 from bookproof.selftest.mutants import MUTANTS, Mutant
+from bookproof.selftest.variants import VARIANTS, Variant
 from bookproof_exchange.dialects.api import Dialect
 from bookproof_exchange.errors import UsageError, did_you_mean
 from bookproof_exchange.scenario.write import write
 
 #: Of a right client everything counts: what proves nothing is the fault of the script.
 OF_IDEAL = FAILURES | {Verdict.WARN, Verdict.INCONCLUSIVE}
+#: Of another right client: what proves nothing may be its own way of going about it.
+OF_VARIANTS = FAILURES | {Verdict.WARN}
 #: Of a mutant also a broken SHOULD: some bugs are no more than that.
 OF_MUTANTS = FAILURES | {Verdict.WARN}
 
@@ -48,15 +53,18 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 def search(dialect: Dialect, mutant: Mutant | None, *, seed: int, limits: Limits) -> Search:
     """A search in memory, against a mutant or the ideal client."""
-    return Search(
-        dialect,
-        MemoryPlayer() if mutant is None else MemoryPlayer(mutant.maker),
-        kinds(dialect),
-        seed=seed,
-        limits=limits,
-        slow=True,
-        counts=OF_IDEAL if mutant is None else OF_MUTANTS,
-    )
+    if mutant is None:
+        return _search(dialect, MemoryPlayer(), seed, limits, OF_IDEAL)
+    return _search(dialect, MemoryPlayer(mutant.maker), seed, limits, OF_MUTANTS)
+
+
+def search_variant(dialect: Dialect, variant: Variant, *, seed: int, limits: Limits) -> Search:
+    """A search in memory, against a right client that goes about it in another way."""
+    return _search(dialect, MemoryPlayer(lambda: variant.make, variant.info), seed, limits, OF_VARIANTS)
+
+
+def _search(dialect: Dialect, player: MemoryPlayer, seed: int, limits: Limits, counts: AbstractSet[Verdict]) -> Search:
+    return Search(dialect, player, kinds(dialect), seed=seed, limits=limits, slow=True, counts=counts)
 
 
 def measured(dialect: Dialect, mutant: Mutant, examples: int, seed: int) -> Row:
@@ -152,6 +160,29 @@ def ideal(dialects: tuple[str, ...], examples: int, seed: int, findings: int) ->
         for line in _listed(outcome.findings):
             click.echo(line)
         wrong += len(outcome.findings)
+    raise SystemExit(5 if wrong else 0)
+
+
+@measure.command()
+@click.option("--dialect", "dialects", multiple=True, metavar="D", help="Only this dialect (may be repeated).")
+@click.option("--variant", "names", multiple=True, metavar="NAME", help="Only this one (may be repeated).")
+@click.option("--examples", type=click.IntRange(1), default=500, show_default=True, metavar="N", help="Of each.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N")
+def variants(dialects: tuple[str, ...], names: tuple[str, ...], examples: int, seed: int) -> None:
+    """Search against the other right clients. Exit status 5 where anything is found: Bookproof is wrong then."""
+    for name in names:
+        if name not in VARIANTS:
+            raise UsageError(f"unknown variant {name!r}", hint=did_you_mean(name, VARIANTS))
+    wrong = 0
+    for dialect in dialects_named(dialects):
+        for variant in VARIANTS.values():
+            if names and variant.name not in names:
+                continue
+            outcome = search_variant(dialect, variant, seed=seed, limits=Limits(examples=examples, findings=2)).run()
+            click.echo(f"{variant.name}, {_told(dialect, outcome)}, seed {seed}")
+            for line in _listed(outcome.findings):
+                click.echo(line)
+            wrong += len(outcome.findings)
     raise SystemExit(5 if wrong else 0)
 
 
