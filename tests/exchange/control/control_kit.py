@@ -172,7 +172,7 @@ class Stand:
         ideal = self.served.dialect.ideal
         wanted = self.symbols[:symbols]
         url = self.endpoints["ws"].rstrip("/") + ideal.connect_path(wanted, ["book"], None)
-        with connect(url, max_size=None, close_timeout=1) as socket:
+        with connect(url, max_size=None, max_queue=None, close_timeout=1) as socket:
             client = Client(socket)
             if subscribe:
                 for frame in ideal.subscribe(wanted, ["book"], None):
