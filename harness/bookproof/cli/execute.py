@@ -29,6 +29,7 @@ from bookproof.probe import probed
 from bookproof.report import failures, transcript
 from bookproof.report.api import Everyone, Reporter, Settings, make
 from bookproof.report.collect import Collected
+from bookproof.report.page.pack import detail as page_detail
 from bookproof.report.story import story
 from bookproof.report.words import telling
 from bookproof.results import Verdict
@@ -87,6 +88,8 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
         again=not options.once,
     )
 
+    drawn = folder is not None or any(name.partition("=")[0] == "html" for name in options.reporters)
+
     def keep(case: Case, run: CaseRun) -> None:
         result = run.result
         changes: dict[str, Any] = {"reproduce": _again(case, options)}
@@ -101,6 +104,8 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
                 changes["scenario_file"] = failures.write(case, result, folder)
                 changes["reproduce"] = _replay(folder / changes["scenario_file"], options)
         run.result = msgspec.structs.replace(result, **changes)
+        if drawn:
+            run.detail = page_detail(run)
 
     async def run_on(factory: DriverFactory, venue: Venue) -> int:
         return await run_suite(suite, factory, venue, everyone, keep=keep, explain=explained)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import html
 import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,7 +17,6 @@ from report_world import HOSTILE, MIXED, check, events, hostile, result
 
 from bookproof.report.api import REPORTERS, Everyone, Settings, make
 from bookproof.report.github import GithubReporter, data, markdown, property_value
-from bookproof.report.html import HtmlReporter
 from bookproof.report.json_report import JsonReporter, schema
 from bookproof.report.junit import JunitReporter
 from bookproof.report.terminal import TerminalReporter
@@ -405,74 +402,6 @@ def test_junit_tells_what_happened_around_the_first_thing_that_was_wrong(tmp_pat
     root = ElementTree.parse(tmp_path / "junit.xml").getroot()
     assert "ATTACHMENT" not in str(root.findtext(".//system-out")), "without a report there is nothing to attach"
     assert len(root.findall(".//system-out")) == 1
-
-
-# --- HTML -----------------------------------------------------------------------------------------------------------
-
-
-class Page(HTMLParser):
-    """Every tag, attribute and text of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
-def page(tmp_path: Path, heard: Sequence[ResultEvent]) -> tuple[str, Page]:
-    feed(HtmlReporter(tmp_path), heard)
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    return text, Page(text)
-
-
-def test_html_needs_no_network_and_runs_only_its_own_script(tmp_path: Path) -> None:
-    text, parsed = page(tmp_path, events([RULED, *MIXED]))
-    assert len(parsed.all("script")) == 1
-    for tag, attributes in parsed.tags:
-        for name in ("src", "srcset", "data", "action"):
-            assert name not in attributes, (tag, name)
-    assert not parsed.all("link")
-    assert "url(" not in text
-    assert "@import" not in text
-    policy = next(a["content"] for a in parsed.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
-    assert policy is not None
-    assert "default-src 'none'" in policy
-
-
-def test_html_shows_failures_open_and_links_within_the_page(tmp_path: Path) -> None:
-    text, parsed = page(tmp_path, events([RULED, result("book/gap/twice")]))
-    ids = {attributes["id"] for _, attributes in parsed.tags if "id" in attributes}
-    links = [str(attributes["href"]) for attributes in parsed.all("a")]
-    assert {link[1:] for link in links if link.startswith("#")} <= ids
-    assert "transcripts/x.jsonl" in links
-    shown = {attributes.get("id"): "open" in attributes for attributes in parsed.all("details")}
-    assert shown["kraken-v2/book/gap/single"]
-    assert not shown["kraken-v2/book/gap/twice"]
-    assert RULE.text in html.unescape(text)
-
-
-def test_html_hostile_text_stays_text(tmp_path: Path) -> None:
-    _, clean_page = page(tmp_path, events(_harmless(hostile())))
-    text, parsed = page(tmp_path, events(hostile(), client=HOSTILE, troubles=[Trouble(status=5, message=HOSTILE)]))
-    assert len(parsed.all("script")) == 1
-    assert {tag for tag, _ in parsed.tags} <= {tag for tag, _ in clean_page.tags} | {"p"}
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", text)
-    assert "<script>alert(" in "".join(parsed.text)
-
-
-def _harmless(results: list[CaseResult]) -> list[CaseResult]:
-    plain = json.loads(json.dumps(msgspec.to_builtins(results)).replace(json.dumps(HOSTILE)[1:-1], "harmless"))
-    return msgspec.convert(plain, list[CaseResult])
 
 
 # --- GitHub ---------------------------------------------------------------------------------------------------------

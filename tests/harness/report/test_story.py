@@ -1,18 +1,15 @@
-"""The story of a case, its drawing, its transcript, and its scenario as a file."""
+"""The story of a case, its transcript, and its scenario as a file."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import msgspec
 import pytest
-from report_world import check, events, result
+from report_world import check, result
 
 from bookproof.cases.plan import Case, cases
 from bookproof.report import failures, transcript
-from bookproof.report.drawing import LANES, drawing
-from bookproof.report.html import HtmlReporter
 from bookproof.report.story import MOST, story
 from bookproof.results import Verdict
 from bookproof.selftest.prove import run_in_memory
@@ -61,36 +58,6 @@ def test_a_long_story_is_told_about_what_matters() -> None:
     assert told[0].position < 500 < told[-1].position
     assert story(long, 3)[0].position == 1
     assert story(long)[-1].position == 999
-
-
-def test_a_drawing_keeps_the_order_and_stays_within_its_frame() -> None:
-    found = result(verdict=Verdict.FAIL, checks=[check()], story=story(RECORDS))
-    picture = drawing(found, 9, 8)
-    assert picture is not None
-    assert [name for name, _ in picture.lanes] == list(LANES)
-    assert picture.cause is not None
-    assert picture.wrong is not None
-    assert picture.cause < picture.wrong
-    for mark in picture.marks:
-        assert mark.x >= 0
-        assert mark.width > 0
-        assert mark.x + mark.width <= picture.width
-        assert mark.y < picture.height
-    starts = [mark.x for mark in picture.marks]
-    assert starts == sorted(starts)
-    assert drawing(result(), 1, None) is None
-
-
-def test_html_draws_the_story(tmp_path: Path) -> None:
-    failed = msgspec.structs.replace(check(), position=9, cause=8)
-    found = result(verdict=Verdict.FAIL, checks=[failed], story=story(RECORDS))
-    reporter = HtmlReporter(tmp_path)
-    for event in events([found]):
-        reporter.handle(event)
-    text = (tmp_path / "report.html").read_text()
-    assert text.count("<title>") - 1 == len(found.story)
-    assert ">8 cause<" in text
-    assert ">9 wrong<" in text
 
 
 def test_transcripts_name_what_every_record_is(tmp_path: Path) -> None:

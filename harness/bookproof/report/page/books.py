@@ -73,12 +73,14 @@ class Shown:
     """What the client showed of one symbol, one `Observation` after the other."""
 
     def __init__(self, place: int, judge: SymbolJudge, timeline: Timeline, levels: int, *, explain: bool) -> None:
+        """``place``: of the symbol. ``explain``: whether wrong books are worth the time."""
         self._place = place
         self._judge = judge
         self._matcher = judge.matchers[0]
         self._timeline = timeline
         self._levels = levels if self._matcher.depth is None else min(levels, self._matcher.depth)
         self._explain = explain
+        self._sorts = judge.facts.sorted_by_adapter
         self._before: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._explained: dict[tuple[object, object], Diagnosis] = {}
 
@@ -116,8 +118,9 @@ class Shown:
 
     def _rows(self, observed: evidence.Observed) -> tuple[tuple[Row, ...], tuple[Row, ...], bool]:
         """The rows that differ from those shown before; all, as spelled, where they are no book."""
+        limit = None if self._sorts else self._levels
         try:
-            sides = self._matcher.decode(observed.bids, observed.asks)
+            sides = self._matcher.decode(observed.bids[:limit], observed.asks[:limit])
         except BadRow:
             return _spelled(observed.bids), _spelled(observed.asks), True
         if any(len({price for price, _ in side}) != len(side) for side in sides):

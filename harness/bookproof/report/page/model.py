@@ -158,7 +158,9 @@ class Core(_Compact, frozen=True, kw_only=True):
     """Position of the first thing that was wrong."""
     cause: int | None = None
     left: int = 0
-    """So many records in the middle of a very long case are left out."""
+    """So many records of a very long case are left out."""
+    failed: str = ""
+    """Why there is nothing: this could not be made."""
 
 
 class Payload(_Compact, frozen=True, kw_only=True):

@@ -17,19 +17,30 @@ from bookproof.report.page.marks import mark_of
 from bookproof.report.page.points import points_of
 from bookproof.report.page.steps import told
 from bookproof.report.page.wire import wire_of
+from bookproof.report.text import one_line
 from bookproof.report.words import telling
 from bookproof.results import CaseResult, Detail, Verdict
 from bookproof_exchange import evidence
 from bookproof_exchange.dialects import DIALECTS
 
-#: Records of a case that are kept; of those about the moment that matters, so many come before it.
-MOST, _BEFORE = 4_000, 2_500
+#: Records that are kept of a case that did not pass, so many of them before the moment that matters; of one that passed.
+MOST, _BEFORE, MOST_PASSED = 3_000, 2_000, 600
 
 
 def detail(run: CaseRun) -> Detail | None:
-    """What the page needs of a case: of one that passed in little, without payloads. None: nothing happened."""
+    """What the page needs of a case: of one that passed in little, without payloads. None: nothing happened.
+
+    What goes wrong here is said on the page and ends no run."""
     if not run.evidence:
         return None
+    try:
+        return _detail(run)
+    except Exception as error:
+        said = f"This could not be drawn ({type(error).__name__}: {error}): a bug of Bookproof, please report it."
+        return Detail(core=model.pack(model.Core(marks=(), failed=one_line(said, 400))))
+
+
+def _detail(run: CaseRun) -> Detail:
     bad = run.result.verdict.rank > Verdict.INFO.rank
     core = core_of(run)
     wire = b""
@@ -44,8 +55,8 @@ def core_of(run: CaseRun) -> model.Core:
     result = run.result
     check = telling(result)
     wrong = None if check is None else check.position
-    kept = _kept(run.evidence, wrong)
     bad = result.verdict.rank > Verdict.INFO.rank
+    kept = _kept(run.evidence, wrong, MOST if bad else MOST_PASSED)
     scenario = None if run.exchange is None else run.exchange.scenario
     steps = () if scenario is None else told(scenario)
     names = list(run.facts.truths) if run.facts is not None else []
@@ -129,13 +140,13 @@ def _first_wrong(result: CaseResult) -> int | None:
     return None
 
 
-def _kept(records: Sequence[evidence.Evidence], around: int | None) -> Sequence[evidence.Evidence]:
-    """Of a very long case the part about the moment that matters."""
-    if len(records) <= MOST:
+def _kept(records: Sequence[evidence.Evidence], around: int | None, most: int) -> Sequence[evidence.Evidence]:
+    """Of a very long case the part about the moment that matters; where there is none, the beginning."""
+    if len(records) <= most:
         return records
-    center = len(records) if around is None else sum(record.position < around for record in records)
-    first = max(0, min(center - _BEFORE, len(records) - MOST))
-    return records[first : first + MOST]
+    center = 0 if around is None else sum(record.position < around for record in records)
+    first = max(0, min(center - _BEFORE, len(records) - most))
+    return records[first : first + most]
 
 
 def _breaks(chains: dict[str, tuple[Chain, ...]], places: dict[str, int]) -> Iterator[model.Break]:

@@ -9,7 +9,7 @@ from bookproof.checker.facts import Chain
 from bookproof.report.page.model import Point
 from bookproof.report.text import one_line
 from bookproof.report.words import telling
-from bookproof.results import CaseResult
+from bookproof.results import CaseResult, Check
 from bookproof_exchange import evidence
 
 _REASONS = {
@@ -43,9 +43,20 @@ def points_of(
         text = f"From here a right client knows that its book is broken: {_REASONS.get(reason, reason)}."
         found.append(Point(kind="notice", p=position, s=text))
     if wrong is not None:
-        found.append(Point(kind="wrong", p=wrong, s=one_line(check.message, 600)))
+        found.append(Point(kind="wrong", p=wrong, s=_wrong(check)))
     found += _ending(records, wrong if wrong is not None else struck)
     return tuple(sorted(found, key=lambda point: point.p))
+
+
+def _wrong(check: Check) -> str:
+    """What is wrong there, short: the whole sentence stands above."""
+    if not check.diff:
+        return one_line(f"Here it is not so that {check.title}.", 300)
+    first = check.diff[0]
+    shown = first.shown or "no such level"
+    more = f", and {len(check.diff) - 1} more" if len(check.diff) > 1 else ""
+    text = f"The client says live and shows {first.side} {first.price}: {shown}, where the truth is "
+    return one_line(f"{text}{first.truth or 'no such level'}{more}.", 300)
 
 
 def _strike(record: evidence.Struck) -> str:
