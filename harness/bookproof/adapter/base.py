@@ -119,6 +119,9 @@ def serve(adapter: object, link: Link) -> NoReturn:
     for name in ("name", "dialects"):
         if not getattr(adapter, name):
             _refuse(f"{adapter.__name__}.{name} is not set")
+    for name in ("start", "stop"):
+        if getattr(adapter, name) is getattr(Adapter, name):
+            _refuse(f"{adapter.__name__} has no {name}()")
     if adapter.read is Adapter.read and not adapter.pushes:
         _refuse(f"{adapter.__name__} has neither a read() nor pushes = True: nothing would ever be shown")
     if adapter.numbers not in ("string", "float"):

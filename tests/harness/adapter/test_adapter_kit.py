@@ -422,6 +422,7 @@ def test_ends_all_the_same(tmp_path: Path, module: Callable[[str], None], name: 
         ("adapters:Nothing", "has no class 'Nothing'"),
         ("adapters:Common", "is not a class derived from"),
         ("adapters:Unnamed", "Unnamed.name is not set"),
+        ("adapters:Stopless", "Stopless has no stop()"),
         ("adapters:Mute", "neither a read() nor pushes"),
         ("broken:A", "ZeroDivisionError"),
     ],
@@ -430,9 +431,12 @@ def test_adapters_that_cannot_be_served(tmp_path: Path, module: Callable[[str], 
     module("""
 class Unnamed(ThreadedAdapter):
     pass
-class Mute(ThreadedAdapter):
-    name = "mute"
+class Stopless(ThreadedAdapter):
+    name = "stopless"
     dialects = ["d"]
+    def start(self, start): ...
+class Mute(Stopless):
+    def stop(self): ...
 """)
     (tmp_path / "broken.py").write_text("1 / 0\n")
 
