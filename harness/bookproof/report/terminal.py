@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ __all__ = ["STYLE", "TerminalReporter"]
 _INDENT = 4
 #: So many lines of a client's log are shown with a failure; the report has more.
 _LOG_LINES = 5
+#: After so many cases that all ended with the process, the adapter is suspected.
+_ENOUGH = 3
 #: So many names are listed in a line.
 _NAMES = 8
 
@@ -74,6 +77,7 @@ class TerminalReporter:
                     self._progress.begin(case)
             case CaseFinished(result=result):
                 self._case(result)
+                self._suspect_adapter()
                 if self._progress is not None:
                     self._progress.end(result.id)
             case Trouble(message=message):
@@ -134,6 +138,17 @@ class TerminalReporter:
             for check in result.checks:
                 text = f" {check.id:<8} {check.title}" + (f": {one_line(check.message)}" if check.message else "")
                 self._print(f"{check.verdict:<12}", text, style=STYLE[check.verdict], indent=_INDENT)
+
+    def _suspect_adapter(self) -> None:
+        """Where nothing has worked so far, it is hardly the client."""
+        results = self.collected.results
+        if self.verbosity < 0 or len(results) != _ENOUGH or self.collected.started is None:
+            return
+        if all(result.verdict in (Verdict.CRASHED, Verdict.HUNG, Verdict.ADAPTER_ERROR) for result in results):
+            command = shlex.join(["bookproof", "adapter", "check", "--client", self.collected.started.client])
+            self._print(
+                "all so far: ", f"{results[-1].verdict}. Is it the adapter? See: {command}", style="bold", whole=True
+            )
 
     def _explain(self, result: CaseResult) -> None:
         """What, against which rule, where, and how to see more."""

@@ -216,6 +216,17 @@ def test_terminal_a_narrow_screen_gets_a_list_instead_of_a_wide_table() -> None:
     assert narrow[start + 1].split() == ["book/gap", "1", "inconclusive"]
 
 
+def test_terminal_suspects_the_adapter_where_nothing_works() -> None:
+    def said(*verdicts: Verdict, verbosity: int = 0) -> bool:
+        ended = [result(f"book/gap/{n}", verdict, message="it ended") for n, verdict in enumerate(verdicts)]
+        return "bookproof adapter check --client './client --fast'" in shown(events(ended), verbosity)
+
+    assert said(Verdict.CRASHED, Verdict.HUNG, Verdict.CRASHED, Verdict.CRASHED)
+    assert not said(Verdict.CRASHED, Verdict.PASS, Verdict.CRASHED, Verdict.CRASHED)
+    assert not said(Verdict.CRASHED, Verdict.CRASHED)
+    assert not said(Verdict.CRASHED, Verdict.CRASHED, Verdict.CRASHED, verbosity=-1)
+
+
 def test_terminal_says_what_the_failures_have_in_common() -> None:
     ghosts = Suspect(bug_class="A", name="a snapshot that does not replace the book", reason="r")
     failed = [result(f"book/gap/{n}", Verdict.FAIL, [check()], suspects=(ghosts,)) for n in range(5)]
