@@ -31,7 +31,9 @@ def opened() -> Iterator[Page]:
 
 
 def show(page: Page, made: Stand) -> None:
-    page.errors.clear()
+    page.open("about:blank")
+    page.until("location.href === 'about:blank'")
+    page.errors.clear()  # of the page before, whose exchange has ended
     page.open(f"http://127.0.0.1:{made.port}/")
     page.until("document.body?.dataset.ready === 'yes' && document.querySelectorAll('#ladder tbody tr').length > 4")
 
