@@ -84,7 +84,7 @@ def _prove(frames: Recording, dialect: Dialect, stretches: Sequence[Stretch], so
 def _scenario(dialect: Dialect, stretches: Sequence[Stretch], *, source: str, id_: str | None, beside: str) -> Scenario:
     primary = stretches[0]
     names = ", ".join(stretch.symbol for stretch in stretches)
-    script: list[Step] = [Sync(lead=_lead(primary)) if primary.answers else Sync()]
+    script: list[Step] = [Sync(lead=_lead(stretches)) if primary.answers else Sync()]
     updates = len(primary.steps)
     part = max(1, math.ceil(updates / _PARTS))
     for start in range(0, updates, part):
@@ -108,9 +108,21 @@ def _scenario(dialect: Dialect, stretches: Sequence[Stretch], *, source: str, id
     )
 
 
-def _lead(stretch: Stretch) -> int:
-    """The updates that the recorded client had when its snapshot came; at least one, for one to follow."""
-    return max(1, stretch.answers[0].steps)
+def _lead(stretches: Sequence[Stretch]) -> int:
+    """How many updates each symbol's subscription is followed by: as many as had come when the recorded client got its
+    snapshots, and no more; at least one, for one to follow."""
+    line = sorted((step.order, stretch.symbol) for stretch in stretches for step in stretch.steps)
+    had = {stretch.symbol: stretch.answers[0].steps for stretch in stretches if stretch.answers}
+    for lead in range(max(had.values(), default=1), 1, -1):
+        at, sent = 0, dict.fromkeys(had, 0)
+        for symbol in had:
+            wanted = sent[symbol] + lead
+            while at < len(line) and sent[symbol] < wanted:
+                sent[line[at][1]] += 1
+                at += 1
+        if all(sent[symbol] <= had[symbol] for symbol in had):
+            return lead
+    return 1
 
 
 def _when(stretches: Sequence[Stretch]) -> str:

@@ -119,7 +119,9 @@ def _of_symbol(
             depth = _depth(recording, dialect, instrument.symbol, connection, items)
             yield from inband.stretches(items, dialect, instrument, connection, depth, hole)
         else:
-            yield from byrest.stretches(items, scaled, dialect, instrument, connection, hole)
+            began = _began(recording, connection, items[0].order)
+            later = [each for each in scaled if each.order >= began]
+            yield from byrest.stretches(items, later, dialect, instrument, connection, hole)
 
 
 def _decoded(recording: Recording, dialect: Dialect) -> tuple[list[_Heard], int]:
@@ -180,6 +182,20 @@ def _depth(recording: Recording, dialect: Dialect, symbol: str, connection: int,
     )
     fitting = [depth for depth in traits.depths if depth >= most]
     return min(fitting, default=traits.default_depth)
+
+
+def _began(recording: Recording, connection: int, first: int) -> int:
+    """Where a connection began, whose first message stands at ``first``: what was fetched before was not for it."""
+    began = 0
+    for order, entry in enumerate(recording.entries[:first]):
+        match entry:
+            case Opened(connection=number) if number == connection:
+                return order
+            case Closed(connection=number) if number != connection:
+                began = order
+            case _:
+                pass
+    return began
 
 
 def handshake(recording: Recording, connection: int) -> HttpRequest:
