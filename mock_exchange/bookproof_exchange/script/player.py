@@ -285,12 +285,12 @@ def _perform(actions: Sequence[Action]) -> Generator[Wait, bool, None]:
         yield Perform(tuple(actions))
 
 
-def happened_since(exchange: Exchange, what: str) -> Callable[[], bool]:
-    """A question: whether the client did something since the last fault struck (or, without one, since now)."""
-    since = max(
-        (record.position for record in exchange.evidence if isinstance(record, evidence.Struck)),
-        default=exchange.position,
-    )
+def happened_since(exchange: Exchange, what: str, since: int | None = None) -> Callable[[], bool]:
+    """A question: whether the client did something since that position (None: since the last fault struck or, without
+    one, since now)."""
+    if since is None:
+        strikes = (record.position for record in exchange.evidence if isinstance(record, evidence.Struck))
+        since = max(strikes, default=exchange.position)
 
     def happened() -> bool:
         if what == "reconnect" and exchange.waiting_handshakes:
