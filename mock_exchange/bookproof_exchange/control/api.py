@@ -38,7 +38,7 @@ from bookproof_exchange.numbers import to_text
 from bookproof_exchange.scenario import model as scenario_model
 from bookproof_exchange.scenario.detect import check
 from bookproof_exchange.scenario.load import catalogue, loads
-from bookproof_exchange.scenario.problems import ScenarioError
+from bookproof_exchange.scenario.problems import Problem, ScenarioError
 from bookproof_exchange.scenario.shorthand import short_fault
 from bookproof_exchange.scenario.write import write
 from bookproof_exchange.script.actions import Action, Answer, Refuse
@@ -425,7 +425,9 @@ class Control:
         given = asking.struct(call.request.body, model.Await)
         asking.number(given.limit, "limit", 0, MOST_WAIT)
         step = scenario_model.Await(what=given.what, limit=max(1.0, given.limit))
-        ready = self.served.happens(step)
+        if given.since is not None:
+            asking.number(given.since, "since", 0, 10**12)
+        ready = self.served.happens(step, given.since)
         came = await self._patiently(ready, given.limit)
         return model.Happened(came=came, position=self.served.exchange.position)
 
@@ -545,13 +547,16 @@ def _file(
     cut: bool,
 ) -> str:
     """The first form to which nobody objects; the one with the fewest objections where there is none."""
-    best: tuple[tuple[int, int], scenario_model.Scenario, list[Any]] | None = None
+    best: tuple[tuple[int, int], scenario_model.Scenario, list[Problem]] | None = None
     tried: set[scenario_model.Scenario] = set()
     for draft in recording.drafts(deeds, setting, named, rules):
         if draft in tried:
             continue
         tried.add(draft)
-        problems = check(draft, list(DIALECTS))
+        try:
+            problems = check(draft, list(DIALECTS))
+        except UsageError as error:  # the market of another moment has no room for a shape
+            problems = [Problem(code="unfair", message=error.message)]
         errors = sum(problem.weight == "error" for problem in problems)
         rank = (errors, len(problems))
         if best is None or rank < best[0]:

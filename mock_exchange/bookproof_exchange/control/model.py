@@ -265,6 +265,8 @@ class Await(Asked, frozen=True, kw_only=True):
 
     what: Literal["reconnect", "subscribe", "unsubscribe", "snapshot-request"]
     limit: float = 10.0
+    since: int | None = None
+    """A position; null: since the last fault struck or, without one, since the exchange began."""
 
 
 class Start(Asked, frozen=True, kw_only=True):

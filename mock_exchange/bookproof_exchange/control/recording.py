@@ -124,14 +124,34 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str
 
 
+class Form(msgspec.Struct, frozen=True, kw_only=True):
+    """How faithfully the deeds are written down. What a hand may do at any time, a script may not always ask for."""
+
+    holds: bool = True
+    """`hold`, `probe` and `read` are written."""
+    awaits: bool = True
+    """`await` is written."""
+    shapes: bool = True
+    """What happens in the market is asked for; else it is whatever it is."""
+    early: bool = False
+    """What waits for a subscription or a snapshot request is armed before the first one."""
+    demanding: bool = True
+    """The end, and what a script did, asks for a recovered book."""
+
+
+#: Most faithful first.
+_FORMS = tuple(
+    Form(holds=holds, awaits=awaits, shapes=shapes, early=early, demanding=demanding)
+    for demanding in (True, False)
+    for holds, awaits, shapes in ((True, True, True), (True, False, True), (False, False, True), (False, False, False))
+    for early in (False, True)
+)
+
+
 def drafts(deeds: Sequence[Deed], setting: Setting, named: Named, rules: tuple[str, ...]) -> Iterator[model.Scenario]:
-    """The scenario, most faithful form first. A later one is for where the earlier ones ask for what cannot be: holding is
-    left out, what waits for a subscription is armed before the first one, the end asks for no recovery."""
-    for demanding in (True, False):
-        for held in (True, False):
-            for early in (False, True):
-                script = tuple(_Writer(held=held, early=early, demanding=demanding).write(deeds))
-                yield _scenario(script, setting, named, rules)
+    """The scenario in every form, the most faithful first: a later one is for where the earlier ask for what cannot be."""
+    for form in _FORMS:
+        yield _scenario(tuple(_Writer(form).write(deeds)), setting, named, rules)
 
 
 def rules_for(deeds: Sequence[Deed], known: Iterable[model.Scenario], dialect: Dialect) -> tuple[str, ...]:
@@ -185,10 +205,8 @@ def _scenario(script: tuple[model.Step, ...], setting: Setting, named: Named, ru
 class _Writer:
     """Writes the script, and knows at every step what a scenario may say there."""
 
-    def __init__(self, *, held: bool, early: bool, demanding: bool) -> None:
-        self._held = held
-        self._early = early
-        self._demanding = demanding
+    def __init__(self, form: Form) -> None:
+        self._form = form
         self._before: list[model.Step] = []
         self._script: list[model.Step] = []
         self._synced = False
@@ -226,7 +244,8 @@ class _Writer:
     def _join(self) -> None:
         if not self._synced:
             self._sync()
-        elif self._away:
+            return
+        if self._away:
             self._observe(model.Converge())
         self._away = self._muted = False
 
@@ -248,20 +267,20 @@ class _Writer:
                 if self._synced:
                     self._script.append(step)
             case model.Hold():
-                if self._held and self._synced:
+                if self._form.holds and self._synced:
                     self._holding = True
                     self._script.append(step)
             case model.Probe():
                 self._probe()
             case model.Read():
-                if self._synced and not self._away and not self._muted:
+                if self._synced and not self._away and not self._muted and self._form.holds:
                     self._observe(step)
             case model.Converge() | model.Settle():
-                if self._synced and not self._muted and self._demanding:
+                if self._synced and not self._muted and self._form.demanding:
                     self._observe(step)
                     self._away = False
             case model.Await(what=what):
-                if self._synced and self._faults and what != "report":
+                if self._synced and self._faults and what != "report" and self._form.awaits:
                     self._observe(step)
                     if what in ("reconnect", "subscribe"):
                         self._away = self._muted = False
@@ -274,7 +293,7 @@ class _Writer:
             # an edit may stand in one kind of step only
             step = model.Oddity(fault=fault) if is_legal(fault) else model.Inject(fault=fault)
         if self._synced:
-            if self._early and isinstance(fault, _ASKED):
+            if self._form.early and isinstance(fault, _ASKED):
                 self._before.append(step)
             else:
                 self._arm(step)
@@ -301,6 +320,8 @@ class _Writer:
         self._script.append(step)
 
     def _send(self, step: model.Send) -> None:
+        if not self._form.shapes:
+            step = model.Send(count=step.count, symbol=step.symbol, mode=step.mode)
         shape = step.shape.kind
         if not self._synced or (self._away and shape not in ("drain", "refill")):
             return
@@ -320,6 +341,10 @@ class _Writer:
         for step in self._waiting:
             fault = step.fault
             assert isinstance(fault, _MESSAGE)
+            if not self._form.shapes:
+                step = msgspec.structs.replace(
+                    step, fault=msgspec.structs.replace(fault, shape=specs.OnUpdates().shape)
+                )
             self._script.append(step)
             self._faults |= isinstance(step, model.Inject)
             # the next update after it tells of a lost one
@@ -332,7 +357,7 @@ class _Writer:
             self._stalled = self._muted = self._out = False
 
     def _probe(self) -> None:
-        if self._faults and self._synced and not self._away and not self._muted and self._held:
+        if self._faults and self._synced and not self._away and not self._muted and self._form.holds:
             self._observe(model.Probe())
             self._holding = False
 
@@ -343,7 +368,7 @@ class _Writer:
                 if count:
                     self._script.append(model.Send(count=count, symbol=symbol))
             self._needed.clear()
-        if isinstance(step, model.Converge) and self._holding and self._held:
+        if isinstance(step, model.Converge) and self._holding:
             self._holding = False
             self._script = [made for made in self._script if not isinstance(made, model.Hold)]
         if not self._script or self._script[-1] != step:
@@ -362,7 +387,7 @@ class _Writer:
             self._send(model.Send(count=5))
         if self._holding:
             self._script = [made for made in self._script if not isinstance(made, model.Hold)]
-        if self._demanding:
+        if self._form.demanding:
             if not isinstance(self._script[-1], model.Converge | model.Settle):
                 self._observe(model.Converge())
             if not isinstance(self._script[-1], model.Settle):

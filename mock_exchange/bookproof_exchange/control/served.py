@@ -305,9 +305,12 @@ class Served:
         self._tempo.set()
         self.tell()
 
-    def happens(self, step: model.Await) -> Callable[[], bool]:
-        """A question: whether the client has done that since the last fault struck (or, without one, since now)."""
-        happened = happened_since(self.exchange, step.what)
+    def happens(self, step: model.Await, since: int | None) -> Callable[[], bool]:
+        """A question: whether the client has done that since a position; None: since the last fault struck or, without one,
+        since the exchange began."""
+        if since is None:
+            since = max((injected.last or 0 for injected in self.faults.values()), default=0)
+        happened = happened_since(self.exchange, step.what, since)
         self._note(step)
         self.recorder.add(Did(step))
         return happened

@@ -8,6 +8,7 @@ import http.client
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -151,7 +152,9 @@ def _validator(text: str) -> Any:
 class Stand:
     """A served exchange, for the length of a test."""
 
-    def __init__(self, served: Served, control: Control, token: trio.lowlevel.TrioToken) -> None:
+    def __init__(
+        self, served: Served, control: Control, token: trio.lowlevel.TrioToken, scope: trio.CancelScope
+    ) -> None:
         assert served.address is not None
         assert control.address is not None
         self.served = served
@@ -161,6 +164,12 @@ class Stand:
         self.port = control.address.port
         self.api = Api(control.address.port)
         self._token = token
+        self._scope = scope
+
+    def end(self) -> None:
+        """As Ctrl-C does it."""
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._scope.cancel)
 
     def inside(self, function: Callable[[], Any]) -> Any:
         """Call it in the exchange's own thread."""
@@ -179,6 +188,13 @@ class Stand:
                     socket.send(frame.payload if frame.binary else frame.payload.decode())
                 self.wait(lambda: all(map(self.served.exchange.subscribed, wanted)))
             yield client
+
+    def wait_a_moment(self, ready: Callable[[], bool]) -> None:
+        """Until it is so, where nothing that happens on the exchange tells of it."""
+        end = time.monotonic() + 10
+        while not self.inside(ready):
+            assert time.monotonic() < end
+            time.sleep(0.005)
 
     def wait(self, ready: Callable[[], bool]) -> None:
         """Until it is so, asked in the exchange's own thread."""
@@ -206,20 +222,18 @@ def stand(name: str = "kraken-v2", *, symbols: int = 1, rate: float = 0, seed: i
     up = threading.Event()
     made: list[Stand] = []
     failed: list[BaseException] = []
-    stop: list[trio.CancelScope] = []
 
     async def main() -> None:
         scenario = Scenario(
             id="serve", title="serve", purpose="serve", rules=(), market=Market(symbols=symbols), script=()
         )
         with trio.CancelScope() as scope:
-            stop.append(scope)
             served = Served(DIALECTS.get(name), scenario, seed, rate=rate)
             control = Control(served)
             async with trio.open_nursery() as nursery:
                 await nursery.start(served.run)
                 await nursery.start(control.run)
-                made.append(Stand(served, control, trio.lowlevel.current_trio_token()))
+                made.append(Stand(served, control, trio.lowlevel.current_trio_token(), scope))
                 up.set()
 
     def run() -> None:
@@ -239,8 +253,7 @@ def stand(name: str = "kraken-v2", *, symbols: int = 1, rate: float = 0, seed: i
     finally:
         for each in made:
             each.api.close()
-            with contextlib.suppress(trio.RunFinishedError):
-                each._token.run_sync_soon(stop[0].cancel)
+            each.end()
         thread.join(20)
         if failed:
             raise failed[0]
