@@ -245,9 +245,16 @@ class _Writer:
         if not self._synced:
             self._sync()
             return
+        self._back()
+        self._muted = False
+
+    def _back(self) -> None:
+        """Whoever was sent away comes back; nobody can as long as an outage stands."""
         if self._away:
+            if self._out:
+                self._lift()
             self._observe(model.Converge())
-        self._away = self._muted = False
+            self._away = self._muted = False
 
     def _sync(self) -> None:
         self._synced = True
@@ -277,10 +284,14 @@ class _Writer:
                     self._observe(step)
             case model.Converge() | model.Settle():
                 if self._synced and not self._muted and self._form.demanding:
+                    if self._out:
+                        self._lift()
                     self._observe(step)
                     self._away = False
             case model.Await(what=what):
                 if self._synced and self._faults and what != "report" and self._form.awaits:
+                    if self._out:
+                        self._lift()
                     self._observe(step)
                     if what in ("reconnect", "subscribe"):
                         self._away = self._muted = False
@@ -310,6 +321,7 @@ class _Writer:
             self._waiting.append(step)
             return
         if isinstance(fault, _ENDS):
+            self._back()  # it strikes when somebody is there
             self._away = True
         if isinstance(fault, specs.Close) and fault.refuse == "until-lift":
             self._out = True
@@ -378,9 +390,7 @@ class _Writer:
         if not self._synced:
             self._sync()
         self._lift()
-        if self._away:
-            self._observe(model.Converge())
-            self._away = self._muted = False
+        self._back()
         if any(isinstance(made, model.Send) for made in self._script):
             self._write_waiting()
         else:
