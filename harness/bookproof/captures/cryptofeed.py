@@ -52,6 +52,7 @@ def read(lines: Iterable[bytes], name: str, dialect: Dialect) -> Recording:
         data: bytes = found["data"] or b""
         at = int(Decimal(found["at"].decode()) * 1_000_000)
         url = (found["url"] or b"").decode("utf-8", "replace")
+        request = request_of("GET", url, place)
         match found["way"]:
             case b"<->":
                 if connection:
@@ -63,7 +64,7 @@ def read(lines: Iterable[bytes], name: str, dialect: Dialect) -> Recording:
                 entries.append(Said(at=at, place=place, connection=max(1, connection), by="client", frame=frame))
             case b"->":
                 answer = HttpAnswer(status=200, body=data)
-                entries.append(Fetched(at=at, place=place, request=request_of("GET", url), answer=answer))
+                entries.append(Fetched(at=at, place=place, request=request, answer=answer))
             case _:
                 frame = _frame(data, place)
                 entries.append(Said(at=at, place=place, connection=max(1, connection), by="venue", frame=frame))

@@ -115,6 +115,7 @@ class Proxy:
     def closed(
         self, connection: int, by: Literal["client", "exchange"], code: int | None, how: str
     ) -> Sequence[Action]:
+        self._requests.pop(connection, None)
         queue = self._queues.pop(connection, None)
         if queue is not None:
             queue.close()
@@ -140,6 +141,9 @@ class Proxy:
         except ConnectionLost as error:
             self._say(f"{url}: {error}")
             self._perform(Refuse(connection, HttpAnswer(status=502, body=f"{error}\n".encode(), headers=_TEXT)))
+            return
+        if connection not in self._requests:
+            await socket.close()  # the client did not wait
             return
         self._sockets[connection] = socket
         self._perform(Admit(connection))

@@ -202,7 +202,7 @@ def handshake(recording: Recording, connection: int) -> HttpRequest:
     """The request with which a connection was made, as far as it is known."""
     for entry in recording.entries:
         if isinstance(entry, Opened) and entry.connection == connection:
-            return request_of("GET", entry.url)
+            return request_of("GET", entry.url, entry.place)
     return HttpRequest(method="GET", path="/")
 
 

@@ -182,9 +182,12 @@ def micros(text: str) -> int:
     return (moment - _EPOCH) // _MICRO
 
 
-def request_of(method: str, url: str) -> HttpRequest:
+def request_of(method: str, url: str, place: Place) -> HttpRequest:
     """The request to a URL (or to what follows the host in it)."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise problem(place, f"expected a URL, found {url[:60]!r}: {error}") from None
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     return HttpRequest(method=method, path=parts.path or "/", query=query)
 
@@ -236,6 +239,7 @@ def _entry(line: OpenLine | MessageLine | CloseLine | HttpLine, place: Place) ->
         raise problem(place, f"expected a time such as 2026-08-26T11:55:56.663054Z, found {line.at[:60]!r}") from None
     match line:
         case OpenLine():
+            request_of("GET", line.url, place)
             return Opened(at=at, place=place, connection=line.connection, url=line.url)
         case MessageLine():
             frame = Frame(_payload(line.text, line.base64, place), line.base64 is not None)
@@ -249,7 +253,7 @@ def _entry(line: OpenLine | MessageLine | CloseLine | HttpLine, place: Place) ->
             if line.status is not None:
                 body = b"" if line.text is None and line.base64 is None else _payload(line.text, line.base64, place)
                 answer = HttpAnswer(status=line.status, body=body, headers=line.headers)
-            return Fetched(at=at, place=place, request=request_of(line.method, line.url), answer=answer)
+            return Fetched(at=at, place=place, request=request_of(line.method, line.url, place), answer=answer)
 
 
 def _payload(text: str | None, encoded: str | None, place: Place) -> bytes:

@@ -31,6 +31,11 @@ class RecordedStream(TickStream):
         at = self._recorded.sent[self._symbol]
         return self._steps[at] if at < len(self._steps) else None
 
+    def ahead(self, count: int) -> tuple[Step, ...]:
+        """The next updates, as many as there are."""
+        at = self._recorded.sent[self._symbol]
+        return self._steps[at : at + count]
+
     @property
     def left(self) -> tuple[Step, ...]:
         """Every update that is still to come."""
@@ -46,14 +51,14 @@ class RecordedStream(TickStream):
         return RecordedTick(self._symbol, step.first, step.last, step)
 
     def plan(self, count: int) -> Tick:
-        ahead = self._ahead()[:count]
+        ahead = self._leading()[:count]
         index = self._recorded.index(self._symbol)
         return Tick(self._symbol, ahead[-1].first, ahead[-1].last) if ahead else Tick(self._symbol, index, index)
 
     def wide(self) -> Tick:
         """The first update to come inside which a REST snapshot was recorded; else the next one."""
-        inside = next((step for step in self._ahead() if step.last - step.first > 1), None)
+        inside = next((step for step in self._leading() if step.last - step.first > 1), None)
         return self.plan(1) if inside is None else Tick(self._symbol, inside.first, inside.last)
 
-    def _ahead(self) -> list[Step]:
+    def _leading(self) -> list[Step]:
         return [step for step in self.left if step.last > step.first]

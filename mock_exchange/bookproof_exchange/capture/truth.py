@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from bookproof_exchange.errors import UsageError
 from bookproof_exchange.market import Book, Event, Instrument, Levels, Shape, Side, Truth
-from bookproof_exchange.market.truth import CHECKPOINT
+from bookproof_exchange.market.truth import CHECKPOINT, DEEP, DEEP_CHECKPOINT
 
 
 class RecordedTruth(Truth):
@@ -15,7 +15,7 @@ class RecordedTruth(Truth):
     def __init__(self, instrument: Instrument, bids: Levels, asks: Levels, events: Sequence[Event]) -> None:
         # what the base class makes anew on demand is all there; it reads these alone
         self.instrument = instrument
-        self._spacing = CHECKPOINT
+        self._spacing = CHECKPOINT if max(len(bids), len(asks)) <= DEEP else DEEP_CHECKPOINT
         self._events = list(events)
         book = Book(bids, asks)
         self._checkpoints = [book.copy()]

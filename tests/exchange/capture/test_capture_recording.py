@@ -134,6 +134,11 @@ HEAD = b'{"kind":"recording","version":1}'
         ([HEAD, b'{"kind":"message","at":"2026-01-01T00:00:00Z","base64":"*"}'], "x:2: expected base64"),
         ([HEAD, b'{"kind":"http","at":"2026-01-01T00:00:00Z","url":"/","status":7}'], "x:2: expected a line"),
         ([b"\xff\xfe"], "x:1: expected"),
+        (
+            [HEAD, b'{"kind":"open","at":"2026-01-01T00:00:00Z","url":"wss://[x]/"}'],
+            "x:2: expected a URL, found 'wss://[x]/'",
+        ),
+        ([HEAD, b'{"kind":"http","at":"2026-01-01T00:00:00Z","url":"//[x]/"}'], "x:2: expected a URL"),
     ],
 )
 def test_what_is_no_recording_is_told_with_its_line(content: list[bytes], message: str) -> None:

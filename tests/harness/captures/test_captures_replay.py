@@ -120,6 +120,24 @@ def test_bytes_before_a_fault_are_those_of_the_recording(dialect: str, tmp_path:
     assert faulty[same] == whole[same + 1]  # the one that was lost
 
 
+@pytest.mark.parametrize("depth", [25, 100])
+@pytest.mark.parametrize("fault", [specs.Drop(), specs.Edited(edit="cut"), specs.Delay(by=2)])
+def test_a_loss_that_only_a_checksum_tells_of_strikes_where_it_does(
+    fault: specs.Fault, depth: int, tmp_path: Path
+) -> None:
+    before = lived("kraken-v2", 150, depth=depth)
+    scenario = imported(tmp_path, written_down(before), "kraken-v2")
+    script = (Sync(), Send(count=20), Inject(fault=fault), Send(count=60), Converge(), Settle())
+    found = replay(scenario, *script, resync="some")
+    assert found.result.verdict == "pass", found.result.message
+    struck = next(record for record in found.evidence if isinstance(record, evidence.Struck))
+    assert found.exchange is not None
+    truth = found.exchange.view.truth("BTC/USD")
+    for change in truth.event(struck.last).changes:
+        ranks = [truth.book(index).rank(change.side, change.price) for index in (struck.first, struck.last)]
+        assert min(ranks) < 10
+
+
 class _IgnoresGaps(Keeper):
     """Applies whatever comes."""
 
