@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -107,12 +108,15 @@ class Operations:
         newest = self.served.exchange.view.index(symbol)
         version = asking.integer(call.query, "version", None, 0, newest)
         if "sequence" in call.query:
-            base = views.sequence_base(self.served, symbol)
-            if base is None:
+            numbers = [views.sequence(self.served, symbol, each) for each in (0, newest)]
+            if numbers[0] is None or numbers[1] is None:
                 raise bad("sequence", "no sequence", "one", hint=f"{self.served.dialect.name} has none: ask by version")
             if version is not None:
                 raise bad("sequence", "version or sequence", "both")
-            version = (asking.integer(call.query, "sequence", None, base, base + newest) or base) - base
+            wanted = asking.integer(call.query, "sequence", None, numbers[0], numbers[1]) or numbers[0]
+            # the newest version that the number covers: where it was recorded, there is not one a version
+            view = self.served.exchange.view
+            version = bisect_right(range(newest + 1), wanted, key=lambda each: view.sequence(symbol, each)) - 1
         return views.book(self.served, symbol, newest if version is None else version, depth)
 
     async def _connections(self, call: Call) -> model.Links:

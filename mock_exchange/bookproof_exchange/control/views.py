@@ -58,16 +58,15 @@ def done(served: Served) -> model.Done:
     return model.Done(position=served.exchange.position, versions=versions(served))
 
 
-def sequence_base(served: Served, symbol: str) -> int | None:
-    """The venue's number of version 0; None where its messages carry none."""
-    return served.exchange.view.sequence_base(symbol) if served.dialect.traits.sequence else None
+def sequence(served: Served, symbol: str, version: int) -> int | None:
+    """The venue's number of a version; None where its messages carry none."""
+    return served.exchange.view.sequence(symbol, version) if served.dialect.traits.sequence else None
 
 
 def book(served: Served, symbol: str, version: int, depth: int | None) -> model.Book:
     """The truth at a version that is there."""
     view = served.exchange.view
     instrument = view.instruments[symbol]
-    base = sequence_base(served, symbol)
 
     def rows(side: Side) -> tuple[tuple[str, str], ...]:
         return tuple(
@@ -79,7 +78,7 @@ def book(served: Served, symbol: str, version: int, depth: int | None) -> model.
         symbol=symbol,
         version=version,
         newest=view.index(symbol),
-        sequence=None if base is None else base + version,
+        sequence=sequence(served, symbol, version),
         time_us=view.time_us(symbol, version),
         bids=rows(Side.BID),
         asks=rows(Side.ASK),
