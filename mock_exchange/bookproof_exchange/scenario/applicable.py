@@ -18,7 +18,7 @@ def applicable(scenario: Scenario, dialect: Dialect) -> str | None:
             return reason
     if reason := _subscription(scenario.subscribe, dialect):
         return reason
-    if scenario.market.symbols > len(dialect.instruments):
+    if scenario.market.symbols > len(dialect.instruments) and scenario.capture is None:
         return f"it has {len(dialect.instruments)} instruments, the scenario wants {scenario.market.symbols}"
     for step in scenario.script:
         match step:

@@ -84,9 +84,15 @@ def load_with_places(path: str | Path) -> LoadedScenario:
 
     beside = str(Path(path).parent.resolve() / loaded.scenario.capture)
     try:
-        spoken = store.recorded(beside).dialect
+        recorded = store.recorded(beside)
+        spoken, count = recorded.dialect, len(recorded.stretches)
         if loaded.scenario.dialects != (spoken,):
-            raise UsageError(f"it is of {spoken}, which the scenario does not say", hint=f"write `dialects: [{spoken}]`")
+            raise UsageError(
+                f"it is of {spoken}, which the scenario does not say", hint=f"write `dialects: [{spoken}]`"
+            )
+        if loaded.scenario.market.symbols > count:
+            wanted = loaded.scenario.market.symbols
+            raise UsageError(f"it has {count} symbol{'s' * (count > 1)}, the scenario wants {wanted}")
     except UsageError as error:
         message = f"the recording cannot be used: {error.message}"
         where = loaded.where("capture")

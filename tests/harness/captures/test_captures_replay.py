@@ -277,6 +277,7 @@ def test_the_recorded_clients_private_life_is_no_part_of_the_frames(tmp_path: Pa
         ({"dialects": ["binance-spot", "kraken-v2"]}, "the recording cannot be used: it is of kraken-v2"),
         ({"dialects": None}, "the recording cannot be used: it is of kraken-v2"),
         ({"capture": "nothing.jsonl"}, "nothing.jsonl: cannot be read: No such file"),
+        ({"market": {"symbols": 2}}, "it has 1 symbol, the scenario wants 2"),
     ],
 )
 def test_a_file_that_does_not_fit_its_recording(change: dict[str, object], message: str, tmp_path: Path) -> None:
