@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, Protocol
@@ -64,9 +65,29 @@ def read(paths: Sequence[str], dialect: Dialect, kind: Format | None = None) -> 
     return Recording(entries=tuple(entries), dialect=dialect.name, instruments=tuple(instruments.values()))
 
 
+def stated_dialect(paths: Sequence[str]) -> str | None:
+    """What the first line of Bookproof's own recordings says of their dialect; None: nothing. UsageError where a file cannot
+    be read."""
+    for path in paths:
+        first = _first(path)
+        if first is not None and _FIRST["bookproof"].match(first):
+            try:
+                head = msgspec.json.decode(first, type=recordings.HeadLine)
+            except msgspec.DecodeError:
+                continue  # what is wrong with it is told when it is read
+            if head.dialect is not None:
+                return head.dialect
+    return None
+
+
+def _first(path: str) -> bytes | None:
+    """The first line that is not empty."""
+    with contextlib.closing(lines(path)) as content:
+        return next((line for line in content if line.strip()), None)
+
+
 def _read(path: str, dialect: Dialect, kind: Format | None) -> Recording:
-    content = lines(path)
-    first = next((line for line in content if line.strip()), None)
+    first = _first(path)
     if first is None:
         raise UsageError("expected a recording, found an empty file", where=Where(path))
     if kind is None:

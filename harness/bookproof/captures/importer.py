@@ -1,5 +1,5 @@
-"""A recording as a scenario: the file, the frames beside it, and what is said about both. Pure but for nothing: values in,
-texts out; the command writes the files."""
+"""A recording as a scenario: the file, the frames beside it, and what is said about both. Pure: values in, texts out; the
+command writes the files."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from bookproof_exchange.capture import choose, rebuild
@@ -46,7 +46,7 @@ def _recorded(path: str, changed: int, size: int) -> Recorded:
     return choose.recorded(recording, dialect, choose.choose(rebuilt, path), path)
 
 
-def lines(path: str) -> Iterator[bytes]:
+def lines(path: str) -> Generator[bytes, None, None]:
     """The lines of a file, gzip or not, without their newlines. UsageError where it cannot be read to its end."""
     number = 0
     try:

@@ -47,6 +47,12 @@ def test_import(recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert text.splitlines()[-1] == f"wrote {out} and {out.with_name('btc.frames.jsonl')}"
     assert load(out).id == "capture/lived"
     assert main(["scenario", "check", str(out)]) == 0
+    assert (
+        main(["scenario", "import", str(out.with_name("btc.frames.jsonl")), "-o", str(tmp_path / "2.scenario.yaml")])
+        == 0
+    )
+    assert main(["scenario", "import", str(recording), "-o", str(tmp_path / "3.scenario.yaml")]) == 4
+    assert "does not say what the venue speaks (--dialect with one of" in said(capsys)[1]
     assert main([*arguments, "--symbol", "BTC/USD"]) == 4
     assert "is there already (--force writes over it)" in said(capsys)[1]
     assert main([*arguments, "--symbol", "ETH/USD", "--symbol", "BTC/USD", "--force", "--id", "my/own"]) == 0

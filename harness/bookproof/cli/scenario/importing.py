@@ -17,7 +17,7 @@ from bookproof_exchange.scenario.load import SUFFIX, load
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
-@click.option("--dialect", required=True, metavar="D", help="What the venue in the recording speaks.")
+@click.option("--dialect", metavar="D", help="What the venue speaks.  [default: what the recording says]")
 @click.option("-o", "--out", required=True, type=click.Path(), metavar="FILE", help=f"The scenario file, NAME{SUFFIX}.")
 @click.option("--symbol", "symbols", multiple=True, metavar="S", help="Replay this symbol; again for several.")
 @click.option(
@@ -33,7 +33,7 @@ from bookproof_exchange.scenario.load import SUFFIX, load
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 def import_(
     files: tuple[str, ...],
-    dialect: str,
+    dialect: str | None,
     out: str,
     symbols: tuple[str, ...],
     number: int | None,
@@ -48,7 +48,13 @@ def import_(
     it is said where, and the longest stretch without one is taken.
     """
     scenario_path, frames_path = _outputs(out, force=force)
-    spoken = DIALECTS.get(dialect)
+    name = dialect or formats.stated_dialect(files)
+    if name is None:
+        raise UsageError(
+            f"{files[0]} does not say what the venue speaks",
+            hint=f"--dialect with one of {', '.join(DIALECTS.names())}",
+        )
+    spoken = DIALECTS.get(name)
     recording = formats.read(files, spoken, kind)
     source = ", ".join(Path(name).name for name in files)
     imported = importer.make(
