@@ -20,7 +20,7 @@ _FENCE = re.compile(r"^ *(```|~~~)")
 #: A command at the beginning of a line of code, behind a prompt, or in backticks.
 _INLINE = re.compile(r"`(bookproof [^`]+)`")
 _IN_BLOCK = re.compile(r"^(?:\s*(?:\$|-?\s*run:|[\w./-]*\bpython -m) +|\s*|[\w./]+/)(bookproof\s.*)$")
-_PLACEHOLDER = re.compile(r"…|\.\.\.")
+_PLACEHOLDER = re.compile(r"…|\.\.\.|\[[A-Z]+\](\.\.\.)?")
 
 
 class Command(NamedTuple):
@@ -106,7 +106,7 @@ def test_commands_have_the_options_that_they_name(page: Path) -> None:
 
 def test_commands_are_found() -> None:
     assert sum(len(list(commands(page))) for page in PAGES) > 40
-    assert len(list(commands(ROOT / "README.md"))) > 5
+    assert len(list(commands(ROOT / "README.md"))) >= 4
 
 
 @pytest.mark.parametrize(
