@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bookproof_exchange.faults import specs
+from bookproof_exchange.faults.legal import is_legal
 from bookproof_exchange.market import Shape
 from bookproof_exchange.scenario import model
 from bookproof_exchange.scenario.problems import Problem
@@ -60,6 +61,54 @@ def problems(scenario: model.Scenario) -> Iterator[Problem]:
                 )
             case _:
                 pass
+
+
+_LEFT = 3
+"""So many updates must be left where a client is to have noticed a fault: the next one tells, and the stream goes on."""
+
+
+def exhausted(scenario: model.Scenario, updates: int) -> Problem | None:
+    """Whether the script comes to the end of a recording of so many updates (of its first symbol) before the client can have
+    recovered from a fault: nobody could, since nothing follows."""
+    used = 0
+    struck: specs.Fault | None = None
+    for place, step in enumerate(scenario.script, 1):
+        match step:
+            case model.Sync(lead=lead):
+                used += lead
+            case model.Send(count=count, symbol=1):
+                used += count
+            case model.Inject(fault=fault):
+                struck = fault
+                used += getattr(fault, "away", 0) + getattr(fault, "messages", 0)
+            case model.Converge(during=during):
+                used += during
+            case _:
+                pass
+        if struck is not None and isinstance(step, model.Converge | model.Probe | model.Settle):
+            if used + _LEFT > updates and (_loses(struck) or not isinstance(step, model.Settle)):
+                return Problem(
+                    code="too-few-updates",
+                    field=f"script[{place}]",
+                    message=f"the recording has {updates} updates, and the script has used {used} when the client is to "
+                    f"have noticed {specs.kind_of(struck)!r}: too few are left",
+                    hint="send less before it, or record longer",
+                )
+            struck = None if isinstance(step, model.Converge | model.Settle) else struck
+    return None
+
+
+def _loses(fault: specs.Fault) -> bool:
+    """Whether a client lacks something after it that only a later message tells of."""
+    match fault:
+        case specs.Drop() | specs.Swap() | specs.Delay() | specs.Custom():
+            return True
+        case specs.Edited():
+            return not is_legal(fault) and fault.edit != "foreign-symbol"
+        case specs.Stall(lost=lost):
+            return lost
+        case _:
+            return False
 
 
 def _shaped(field: str, shape: Shape) -> Problem:

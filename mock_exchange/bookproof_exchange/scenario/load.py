@@ -16,7 +16,7 @@ from bookproof_exchange.dialects.api import EditKind
 from bookproof_exchange.errors import UsageError, Where, did_you_mean
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market.events import Shape
-from bookproof_exchange.scenario import model, yamltree
+from bookproof_exchange.scenario import captured, model, yamltree
 from bookproof_exchange.scenario.advice import (
     after_number,
     as_one_step,
@@ -98,6 +98,9 @@ def load_with_places(path: str | Path) -> LoadedScenario:
         where = loaded.where("capture")
         problem = Problem(code="unreadable", message=message, hint=error.hint, field="capture", where=where)
         raise ScenarioError([problem]) from None
+    short = captured.exhausted(loaded.scenario, len(recorded.stretches[0].steps))
+    if short is not None:
+        raise ScenarioError([msgspec.structs.replace(short, where=loaded.where(short.field))])
     return msgspec.structs.replace(loaded, scenario=msgspec.structs.replace(loaded.scenario, capture=beside))
 
 

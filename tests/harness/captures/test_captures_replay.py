@@ -323,3 +323,35 @@ def test_what_a_recording_cannot_express_is_told(change: dict[str, object], mess
     assert list(problems(plain)) == []
     found = list(problems(msgspec.structs.replace(plain, **change)))
     assert [message in problem.message for problem in found] == [True]
+
+
+@pytest.mark.parametrize(
+    ("script", "used"),
+    [
+        ((Sync(), Send(count=500), Settle()), None),
+        ((Sync(lead=0), Send(count=80), Inject(fault=specs.Drop()), Send(count=5), Converge(), Settle()), None),
+        ((Sync(lead=0), Send(count=90), Inject(fault=specs.Drop()), Send(count=5), Converge(), Settle()), 98),
+        (
+            (
+                Sync(lead=0),
+                Send(count=80),
+                Inject(fault=specs.Drop()),
+                Send(count=5),
+                Converge(),
+                Send(count=90),
+                Settle(),
+            ),
+            None,
+        ),
+        ((Sync(lead=0), Send(count=80), Inject(fault=specs.Close(away=15)), Converge(), Settle()), 98),
+        ((Sync(lead=3), Send(count=92), Inject(fault=specs.Drop()), Send(count=5), Probe(), Settle()), 100),
+    ],
+)
+def test_a_fault_at_the_end_of_a_recording_can_be_noticed_by_nobody(script: tuple[Step, ...], used: int | None) -> None:
+    from bookproof_exchange.scenario.captured import exhausted
+
+    scenario = Scenario(id="x", title="x", purpose="x", rules=(), capture="x", script=script)
+    found = exhausted(scenario, 100)
+    assert (found is None) == (used is None)
+    if found is not None:
+        assert f"the script has used {used} when" in found.message
