@@ -57,6 +57,21 @@ def test_what_an_import_writes_is_a_sound_scenario(dialect: str, tmp_path: Path)
     assert scenario.capture == str(tmp_path / "lived.frames.jsonl")
 
 
+def test_symbols_on_connections_of_their_own_are_replayed_together(tmp_path: Path) -> None:
+    before = lived("binance-spot", symbols=2)
+    recording = written_down(before)
+    entries = [
+        msgspec.structs.replace(entry, connection=2)
+        if isinstance(entry, Said) and b"ethusdt@" in entry.frame.payload
+        else entry
+        for entry in recording.entries
+    ]
+    apart = msgspec.structs.replace(recording, entries=tuple(entries))
+    again = replay(imported(tmp_path, apart, "binance-spot", "BTCUSDT", "ETHUSDT"))
+    assert again.result.verdict == "pass", again.result.message
+    assert sent(again) == sent(before)
+
+
 def test_two_runs_are_the_same(tmp_path: Path) -> None:
     scenario = imported(tmp_path, written_down(lived("mexc-v3")), "mexc-v3")
     assert sent(replay(scenario)) == sent(replay(scenario))
@@ -344,6 +359,8 @@ def test_what_a_recording_cannot_express_is_told(change: dict[str, object], mess
             None,
         ),
         ((Sync(lead=0), Send(count=80), Inject(fault=specs.Close(away=15)), Converge(), Settle()), 98),
+        ((Sync(lead=0), Inject(fault=specs.Duplicate()), Send(count=500), Settle()), None),
+        ((Sync(lead=0), Inject(fault=specs.Drop()), Send(count=500), Settle()), 500),
         ((Sync(lead=3), Send(count=92), Inject(fault=specs.Drop()), Send(count=5), Probe(), Settle()), 100),
     ],
 )
