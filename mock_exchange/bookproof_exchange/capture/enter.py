@@ -1,12 +1,9 @@
-"""The market of a scenario: generated, or recorded."""
+"""The market of a scenario: generated, or recorded. What a recording needs is imported when there is one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from bookproof_exchange.capture import store
-from bookproof_exchange.capture.cursor import RecordedCursor
-from bookproof_exchange.capture.stage import RecordedDialect, RecordedView
 from bookproof_exchange.dialects.api import Dialect
 from bookproof_exchange.errors import UsageError
 from bookproof_exchange.scenario.model import Scenario
@@ -21,6 +18,9 @@ def staged(dialect: Dialect, scenario: Scenario, seed: int) -> tuple[Dialect, Ma
     dialect."""
     if scenario.capture is None:
         return dialect, MarketView(dialect, scenario.market, seed)
+    from bookproof_exchange.capture import store
+    from bookproof_exchange.capture.stage import RecordedDialect, RecordedView
+
     recorded = store.recorded(scenario.capture)
     if recorded.dialect != dialect.name:
         raise UsageError(
@@ -40,6 +40,10 @@ def cursor_of(
     no_room: Callable[[UsageError], None] | None,
 ) -> Cursor:
     """What moves through the market."""
-    if isinstance(view, RecordedView):
-        return RecordedCursor(dialect, view, seed, outlet, armory, no_room)
-    return Cursor(dialect, view, seed, outlet, armory, no_room)
+    if type(view) is MarketView:
+        return Cursor(dialect, view, seed, outlet, armory, no_room)
+    from bookproof_exchange.capture.cursor import RecordedCursor
+    from bookproof_exchange.capture.stage import RecordedView
+
+    assert isinstance(view, RecordedView)
+    return RecordedCursor(dialect, view, seed, outlet, armory, no_room)
