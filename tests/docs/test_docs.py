@@ -11,6 +11,7 @@ from typing import NamedTuple
 import click
 import pytest
 
+from bookproof import pytest_plugin, pytest_support
 from bookproof.cli.main import bookproof
 
 ROOT = Path(__file__).parents[2]
@@ -127,6 +128,15 @@ def test_wrong_commands_are_told(text: str, problem: str | None) -> None:
     found = parsed(text)
     assert (found is None) == (problem is None)
     assert problem is None or problem in str(found).lower()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_options_of_pytest_exist(page: Path) -> None:
+    sources = [Path(str(pytest_plugin.__file__)), *Path(str(pytest_support.__file__)).parent.glob("*.py")]
+    known = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"--bookproof-[a-z-]+", text)) | set(re.findall(r"^(bookproof_\w+) = ", text, re.MULTILINE))
+    assert not [name for name in sorted(named) if not re.search(rf"{name}\b(?!-)", known)]
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
