@@ -332,7 +332,7 @@ class Operations:
             raise Conflict("nothing was done yet", hint="inject a fault or send something, then save it")
         deeds, cut, setting = tuple(recorder.deeds), recorder.cut, self.served.setting()
         rules = recording.rules_for(deeds, await self._known_scenarios(), setting.dialect)
-        text = await trio.to_thread.run_sync(functools.partial(saving.file, deeds, setting, named, rules, cut))
+        text = await trio.to_thread.run_sync(functools.partial(saving.file, deeds, setting, named, rules, cut=cut))
         name = named.id.rpartition("/")[2]
         headers = (
             ("content-type", "application/yaml"),

@@ -170,11 +170,17 @@ def rules_for(deeds: Sequence[Deed], known: Iterable[model.Scenario], dialect: D
     return found or tuple(dialect.rules)[:1]
 
 
-def comments(problems: Sequence[Problem], *, cut: bool) -> str:
-    """What `bookproof scenario check` still has to say, as lines for the head of the file."""
+def comments(problems: Sequence[Problem], *, cut: bool, left: int = 0) -> str:
+    """What `bookproof scenario check` still has to say, as lines for the head of the file.
+
+    ``left``: so many things at the end are left out."""
     lines = ["# Recorded by hand with `bookproof serve --control`."]
     if cut:
         lines.append(f"# Only the first {MOST_DEEDS} things that were done: a scenario is a short script.")
+    if left:
+        lines.append(
+            f"# The last {left} of the things that were done are left out: no client can be asked for all of them."
+        )
     lines += [f"# {problem.weight}: {' '.join(str(problem).split())}" for problem in problems]
     return "\n".join(lines) + "\n"
 

@@ -186,12 +186,19 @@ def test_whatever_was_done_the_linter_takes_it(name: str) -> None:
     @given(deeds)
     def each(done: list[Deed]) -> None:
         rules = rules_for(done, CATALOGUE, dialect)
-        text = saving.file(done, setting(name), NAMED, rules, False)
+        text = saving.file(done, setting(name), NAMED, rules, cut=False)
         scenario = loads(text)
         errors = [str(problem) for problem in check(scenario, tuple(DIALECTS)) if problem.weight == "error"]
         assert errors == [], text
 
     each()
+
+
+def test_what_no_client_can_be_asked_for_is_left_out() -> None:
+    deeds: list[Deed] = [Did(model.Send()), Joined(), *[inject(specs.RefuseSubscribe(times=3))] * 6]
+    text = saving.file(deeds, setting("mexc-v3"), NAMED, ("refusal-surfaced",), cut=False)
+    assert "are left out: no client can be asked for all of them." in text
+    assert "refuse-subscribe" in text
 
 
 @pytest.mark.parametrize("name", NAMES)
