@@ -172,6 +172,22 @@ def test_what_is_recorded_can_be_replayed_to_the_byte(dialect: str, tmp_path: Pa
     assert replayed == heard
 
 
+def test_an_upstream_with_tls(tmp_path: Path) -> None:
+    out = tmp_path / "rec.jsonl"
+    with Process("serve", "--dialect", "binance-spot", "--rate", "200", "--symbols", "1", "--tls") as served:
+        ends, ca = served.told["endpoints"], served.told["tls_ca"]
+        assert ends["ws"].startswith("wss://")
+        assert ends["rest"].startswith("https://")
+        with Process(
+            "record", "--upstream", ends["ws"], "--rest", ends["rest"], "--ca", ca, "-o", str(out)
+        ) as recorder:
+            trio.run(follow, "binance-spot", recorder.told, 5)
+            assert recorder.interrupt()[0] == 0
+    entries = read(out.read_bytes().splitlines(), "rec").entries
+    assert any(isinstance(entry, Fetched) and entry.answer is not None for entry in entries)
+    assert any(isinstance(entry, Said) for entry in entries)
+
+
 def test_an_upstream_that_is_not_there(tmp_path: Path) -> None:
     out = tmp_path / "rec.jsonl"
 
