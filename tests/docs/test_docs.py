@@ -63,7 +63,7 @@ def parsed(text: str, *, whole: bool = True) -> str | None:
     except ValueError as error:
         return str(error)
     command: click.Command = bookproof
-    ctx = click.Context(command, info_name="bookproof")
+    ctx = click.Context(command, info_name="bookproof", **command.context_settings)
     while isinstance(command, click.Group):
         if not words or _PLACEHOLDER.fullmatch(words[0]):
             return None
@@ -74,7 +74,7 @@ def parsed(text: str, *, whole: bool = True) -> str | None:
         if inner is None:
             return f"there is no command {name!r}"
         command = inner
-        ctx = click.Context(command, info_name=name, parent=ctx)
+        ctx = click.Context(command, info_name=name, parent=ctx, **command.context_settings)
     whole = whole and not any(_PLACEHOLDER.search(word) for word in words)
     words = [word for word in words if not _PLACEHOLDER.fullmatch(word)]
     if "--help" in words or not words:

@@ -59,14 +59,14 @@ def _index() -> Iterator[str]:
 
 def _command_line() -> Iterator[str]:
     yield from ("# The command line", "", _MADE, "")
-    top = click.Context(bookproof, info_name="bookproof")
+    top = click.Context(bookproof, info_name="bookproof", **bookproof.context_settings)
     for name, (_, text) in COMMANDS.items():
         yield f"* [`bookproof {name}`](#bookproof-{name}): {text}"
     yield from ("", "Every command has `--help`. Exit status: see [verdicts](verdicts.md#exit-status).", "")
     for name in COMMANDS:
         command = bookproof.get_command(top, name)
         assert command is not None
-        yield from _command(command, click.Context(command, info_name=name, parent=top), 2)
+        yield from _command(command, click.Context(command, info_name=name, parent=top, **command.context_settings), 2)
 
 
 def _command(command: click.Command, ctx: click.Context, level: int) -> Iterator[str]:
@@ -81,7 +81,9 @@ def _command(command: click.Command, ctx: click.Context, level: int) -> Iterator
         for name in command.list_commands(ctx):
             inner = command.get_command(ctx, name)
             if inner is not None and not inner.hidden:
-                yield from _command(inner, click.Context(inner, info_name=name, parent=ctx), level + 1)
+                yield from _command(
+                    inner, click.Context(inner, info_name=name, parent=ctx, **inner.context_settings), level + 1
+                )
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,6 +13,22 @@ from bookproof.cli.execute import Options, execute
 from bookproof.cli.options import dialects_meant
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ClientCommand(click.Command):
+    """Says what is most probably meant where the client's command was not put into quotes."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            at = given.index("--client") if "--client" in given else -1
+            words = list(itertools.takewhile(lambda word: not word.startswith("-"), given[at + 1 :])) if at >= 0 else []
+            if "unexpected extra argument" not in error.message or len(words) < 2:
+                raise
+            hint = f'put the client\'s command into quotes: --client "{" ".join(words)}"'
+            raise click.UsageError(f"{error.message.rstrip('.')} ({hint})", ctx) from None
 
 
 def _options(function: F) -> F:
@@ -87,7 +104,7 @@ def _options(function: F) -> F:
     return function
 
 
-@click.command()
+@click.command(cls=ClientCommand)
 @click.option(
     "--dialect",
     "dialects",
@@ -116,7 +133,7 @@ def run(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[str, 
     return execute(dialects or dialects_meant(patterns, paths), patterns, paths, _made(**options))
 
 
-@click.command()
+@click.command(cls=ClientCommand)
 @click.argument("file", type=click.Path())
 @click.option(
     "--dialect", "dialects", multiple=True, metavar="D", help="Dialect; not given: all that can express the scenario."

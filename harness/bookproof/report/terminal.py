@@ -197,6 +197,8 @@ class TerminalReporter:
             self._blocks(collected.results)
         counts = counted(collected.counts.items()) or Text("nothing was run")
         self.console.print(counts.append(f" in {_duration(event.seconds)}"), soft_wrap=True)
+        for reason, cases in _unsupported(collected.results).items():
+            self._print("", f"unsupported, {len(cases)}: {one_line(reason, 200)}", style="dim")
         if collected.results and collected.not_run:
             self._print("", f"not run any more, {len(collected.not_run)}: {_names(collected.not_run)}")
         if collected.results and collected.started is not None and collected.started.skipped_slow:
@@ -219,6 +221,15 @@ class TerminalReporter:
             self._print("", "--report DIR writes a page that draws every one of them", style="dim")
         if found:
             self.console.print()
+
+
+def _unsupported(results: Sequence[CaseResult]) -> dict[str, list[str]]:
+    """The adapter's reasons, and the cases of each."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        if result.verdict is Verdict.UNSUPPORTED:
+            found.setdefault(seen(result) or "no reason was given", []).append(result.id)
+    return found
 
 
 def _duration(seconds: float) -> str:

@@ -22,6 +22,8 @@ RUN = ("run", "--dialect", "kraken-v2", "--client")
         (("frobnicate",), "there is no command 'frobnicate' (known: adapter, fuzz, "),
         (("run", "--clinet", "x"), "No such option '--clinet'"),
         (("run", "--dialect", "kraken-v2"), "Missing option '--client'"),
+        (("run", "--client", "python", "a.py", "--dialect", "kraken-v2"), 'quotes: --client "python a.py"'),
+        (("replay", "--client", "python", "a.py", "f.yaml"), 'quotes: --client "python a.py f.yaml"'),
         (("run", "--client", "x"), "which dialect? (--dialect, once or more: binance-spot, kraken-v2, mexc-v3)"),
         (("run", "--client", "x", "--case", "book/gap/*"), "which dialect? (--dialect, once or more"),
         (("run", "--client", "x", "--case", "kraken/book/gap/*"), "did you mean --case kraken-v2/book/gap/*?"),

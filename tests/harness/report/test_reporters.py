@@ -251,6 +251,14 @@ def test_terminal_counts_what_was_not_run() -> None:
     assert text.splitlines()[-1] == "exit status 130: interrupted"
 
 
+def test_terminal_says_why_cases_are_unsupported() -> None:
+    reason = "the adapter does not declare the channel 'trades'"
+    told = [result(f"trades/{n}", Verdict.UNSUPPORTED, message=reason) for n in range(3)]
+    lines = shown(events([*told, result()])).splitlines()
+    assert lines[-2] == "unsupported, 3: The adapter does not declare the channel 'trades'."
+    assert not [line for line in shown(events([result()])).splitlines() if "unsupported" in line]
+
+
 def test_terminal_where_nothing_could_run_it_says_only_that() -> None:
     heard = events(troubles=[Trouble(status=4, message="no client")], not_run=["k/c"], skipped_slow=["k/slow"])
     assert shown(heard).splitlines()[2:] == [
