@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from bookproof.captures import cryptofeed, tardis
+from bookproof.captures.merge import Format, merged
 from bookproof_exchange.capture import recording as recordings
 from bookproof_exchange.capture.recording import Closed, Fetched, Opened, Place, Recording, Said, problem, short
 from bookproof_exchange.capture.store import lines
 from bookproof_exchange.dialects.api import Dialect
 from bookproof_exchange.errors import UsageError, Where
-
-Format = Literal["bookproof", "tardis", "cryptofeed"]
 
 #: Clocks are set while they run; what goes back further than this (µs) was put together wrongly.
 _BACKWARDS: Final = 1_000_000
@@ -51,18 +50,7 @@ _FIRST: Mapping[Format, re.Pattern[bytes]] = {
 def read(paths: Sequence[str], dialect: Dialect, kind: Format | None = None) -> Recording:
     """One recording of all files, in the order of their times. ``kind`` None: what the first line of each looks like.
     UsageError, with file and line."""
-    found = [_ordered(_read(path, dialect, kind)) for path in paths]
-    if len(found) == 1:
-        return found[0]
-    entries: list[Opened | Said | Closed | Fetched] = []
-    offset = 0
-    for recording in found:
-        renumbered = [_renumbered(entry, offset) for entry in recording.entries]
-        entries += renumbered
-        offset = max([offset, *[entry.connection for entry in renumbered if not isinstance(entry, Fetched)]])
-    entries.sort(key=lambda entry: entry.at)
-    instruments = {each.symbol: each for recording in found for each in recording.instruments}
-    return Recording(entries=tuple(entries), dialect=dialect.name, instruments=tuple(instruments.values()))
+    return merged([_read(path, dialect, kind) for path in paths])
 
 
 def stated_dialect(paths: Sequence[str]) -> str | None:
@@ -86,7 +74,7 @@ def _first(path: str) -> bytes | None:
         return next((line for line in content if line.strip()), None)
 
 
-def _read(path: str, dialect: Dialect, kind: Format | None) -> Recording:
+def _read(path: str, dialect: Dialect, kind: Format | None) -> tuple[str, Format, Recording]:
     first = _first(path)
     if first is None:
         raise UsageError("expected a recording, found an empty file", where=Where(path))
@@ -101,7 +89,7 @@ def _read(path: str, dialect: Dialect, kind: Format | None) -> Recording:
     found = READERS[kind](lines(path), path, dialect)
     if not found.entries:
         raise UsageError("expected messages after the first line, found none", where=Where(path))
-    return found
+    return path, kind, _ordered(found)
 
 
 def _ordered(recording: Recording) -> Recording:
@@ -118,9 +106,3 @@ def _ordered(recording: Recording) -> Recording:
         newest = max(newest, entry.at)
         entries.append(entry if entry.at == newest else msgspec.structs.replace(entry, at=newest))
     return msgspec.structs.replace(recording, entries=tuple(entries))
-
-
-def _renumbered(entry: Opened | Said | Closed | Fetched, offset: int) -> Opened | Said | Closed | Fetched:
-    if isinstance(entry, Fetched):
-        return entry
-    return msgspec.structs.replace(entry, connection=entry.connection + offset)

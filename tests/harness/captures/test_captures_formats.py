@@ -141,6 +141,36 @@ def test_two_files_are_one_recording_in_the_order_of_their_times(tmp_path: Path)
     assert [entry.connection for entry in read.entries if isinstance(entry, Said)] == [1, 2, 1, 2]
 
 
+@pytest.mark.parametrize("dialect", ["binance-spot", "kraken-v2"])
+def test_tardis_cuts_one_stream_into_files(dialect: str, recordings: dict[str, Recording], tmp_path: Path) -> None:
+    rows = tardis(recordings[dialect]).splitlines(keepends=True)
+    names = []
+    for number, start in enumerate(range(0, len(rows), 9)):
+        path = tmp_path / f"{number}.gz"
+        path.write_bytes(gzip.compress(b"".join(rows[start : start + 9])))
+        names.append(str(path))
+    read = formats.read(names[::-1], DIALECTS.get(dialect))
+    assert truth(read, dialect) == truth(recordings[dialect], dialect)
+
+
+def test_cryptofeed_goes_on_in_another_file(recordings: dict[str, Recording], tmp_path: Path) -> None:
+    ws, http = cryptofeed(recordings["mexc-v3"])
+    rows = ws.splitlines(keepends=True)
+    (tmp_path / "MEXC.ws.1.0").write_bytes(b"".join(rows[:15]))
+    (tmp_path / "MEXC.ws.1.1").write_bytes(b"".join(rows[15:]))
+    (tmp_path / "MEXC.http.0.0").write_bytes(http)
+    read = formats.read([str(path) for path in tmp_path.iterdir()], MEXC)
+    assert truth(read, "mexc-v3") == truth(recordings["mexc-v3"], "mexc-v3")
+
+
+def test_a_connection_that_ended_does_not_go_on(tmp_path: Path) -> None:
+    (tmp_path / "1").write_text("2026-01-01T00:00:00.0Z {}\n\n")
+    (tmp_path / "2").write_text("2026-01-01T00:01:00.0Z {}\n")
+    (tmp_path / "3").write_text("2026-01-01T00:02:00.0Z {}\n")
+    read = formats.read([str(tmp_path / name) for name in "123"], KRAKEN)
+    assert [entry.connection for entry in read.entries if isinstance(entry, Said)] == [1, 2, 2]
+
+
 def test_a_clock_that_is_set_back_a_little_is_no_mistake(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("5.0: {}\n4.5: {}\n6.0: {}\n")
