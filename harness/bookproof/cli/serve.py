@@ -14,7 +14,8 @@ import trio
 from bookproof.cli.interrupt import run_interruptible
 from bookproof.cli.options import dialects_named
 from bookproof_exchange.control.api import Control
-from bookproof_exchange.control.served import Script, Served
+from bookproof_exchange.control.served import Served
+from bookproof_exchange.control.stage import Script
 from bookproof_exchange.dialects.api import Dialect
 from bookproof_exchange.errors import UsageError
 from bookproof_exchange.market.truth import Profile
@@ -137,8 +138,8 @@ async def _serve(asked: _Asked) -> int:
             api = Control(served, bind=asked.control.host, port=asked.control.port)
             control = await nursery.start(api.run)
         if asked.scripted:
-            served.ended = _over
-            served.start(asked.scenario)
+            served.stage.ended = _over
+            served.stage.start(asked.scenario)
         _say_where(asked, address, served.exchange.symbols, control)
     return 0
 

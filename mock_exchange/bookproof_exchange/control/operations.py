@@ -277,7 +277,7 @@ class Operations:
                     id=scenario.id,
                     title=scenario.title,
                     purpose=scenario.purpose,
-                    lacking=self.served.lacking(scenario),
+                    lacking=self.served.stage.lacking(scenario),
                 )
                 for scenario in await self._known_scenarios()
             )
@@ -285,7 +285,7 @@ class Operations:
 
     async def _scenario(self, call: Call) -> model.Running:
         wait = asking.seconds(call.query, "wait", MOST_WAIT)
-        script = self.served.script
+        script = self.served.stage.script
         if script is None:
             raise Refusal(404, "no scenario was started yet", hint="POST /v1/scenario starts one")
         await self._patiently(lambda: script.state != "running", wait)
@@ -307,12 +307,12 @@ class Operations:
                 hint = did_you_mean(str(given.id), everything)
                 raise bad("id", "the id of a scenario of the catalogue", repr(given.id), hint=hint, status=422)
             scenario = everything[given.id]
-        if given.replace and self.served.running:
-            self.served.stop()
-        return views.running(self.served.start(scenario))
+        if given.replace and self.served.stage.running:
+            self.served.stage.stop()
+        return views.running(self.served.stage.start(scenario))
 
     async def _stop(self, call: Call) -> model.Running:
-        return views.running(self.served.stop())
+        return views.running(self.served.stage.stop())
 
     # --- the recording --------------------------------------------------------------------------------------------
 

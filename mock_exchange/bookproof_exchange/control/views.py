@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from bookproof_exchange.control import model
 from bookproof_exchange.control.hand import Injected
 from bookproof_exchange.control.recording import words
-from bookproof_exchange.control.served import Script, Served
+from bookproof_exchange.control.served import Served
+from bookproof_exchange.control.stage import Script
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market import Side
 from bookproof_exchange.numbers import to_text
@@ -35,7 +36,7 @@ def overview(served: Served) -> model.Overview:
         connections=len(served.exchange.open_connections()),
         holding=served.exchange.holding,
         standing=served.standing,
-        scenario=None if served.script is None else running(served.script),
+        scenario=None if served.stage.script is None else running(served.stage.script),
         recorded=served.recorder.count,
         recorded_faults=len(served.faults),
     )

@@ -16,11 +16,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from bookproof_exchange.control import api as control_api
+from bookproof_exchange.control import served, stage
 from bookproof_exchange.control.api import Control
 from bookproof_exchange.control.served import Served
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.errors import UsageError
 from bookproof_exchange.scenario.model import Scenario
+from bookproof_exchange.timing import Timing
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_stopping_lets_go_what_a_scenario_holds_and_stalls(kraken: Stand) -> Non
     )
     with kraken.client():
         kraken.api.post("/v1/scenario", {"text": text})
-        kraken.wait(lambda: kraken.served.script is not None and kraken.served.script.place == 5)
+        kraken.wait(lambda: kraken.served.stage.script is not None and kraken.served.stage.script.place == 5)
         state = kraken.api.get("/v1/state")
         assert (state["holding"], state["standing"]) == (True, True)
         kraken.api.delete("/v1/scenario")
@@ -96,15 +98,17 @@ def test_the_market_stands_still_while_a_scenario_plays() -> None:
 
 
 def test_a_client_that_does_not_come_back_in_time(kraken: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bookproof_exchange.control import served
-    from bookproof_exchange.timing import Timing
-
-    monkeypatch.setattr(served, "TIMING", Timing(sync=86_400, converge=0.3))
+    monkeypatch.setattr(stage, "TIMING", Timing(sync=86_400, converge=0.3))
+    text = scenario_of("  - sync\n  - fault: {kind: close, refuse: until-lift}\n  - fault: no-ack\n  - converge\n")
     with kraken.client():
-        kraken.api.post("/v1/scenario", {"text": scenario_of("  - sync\n  - fault: close\n  - converge\n")})
+        kraken.api.post("/v1/scenario", {"text": text})
         ended = kraken.api.get("/v1/scenario", wait=10)
-    assert (ended["state"], ended["step"]) == ("given-up", 3)
-    assert ended["why"] == "step 3 (converge): the client did not come so far in time"
+    assert (ended["state"], ended["step"]) == ("given-up", 4)
+    assert ended["why"] == "step 4 (converge): the client did not come so far in time"
+    assert kraken.api.get("/v1/state")["standing"] is False, "nothing of it is left behind"
+    assert kraken.api.get("/v1/faults/2")["state"] == "disarmed"
+    with kraken.client() as client:
+        assert "snapshot" in [json.loads(client.receive()).get("type") for _ in range(3)]
 
 
 def test_only_the_symbols_of_the_scenario_are_waited_for() -> None:
@@ -151,7 +155,7 @@ def test_two_controllers_do_not_meet_in_the_middle_of_anything(kraken: Stand) ->
 def test_a_script_and_a_hand_at_once(kraken: Stand) -> None:
     with kraken.client():
         kraken.api.post("/v1/scenario", {"text": scenario_of("  - sync\n  - quiet: 600\n  - settle\n")})
-        kraken.wait(lambda: kraken.served.script is not None and kraken.served.script.place == 2)
+        kraken.wait(lambda: kraken.served.stage.script is not None and kraken.served.stage.script.place == 2)
         fault = kraken.api.post("/v1/faults", "drop")
         kraken.api.post("/v1/send", {"count": 2})
         assert kraken.api.get(f"/v1/faults/{fault['number']}")["state"] == "struck"
@@ -173,11 +177,12 @@ def test_too_many_that_wait_are_told_to_come_again(kraken: Stand, monkeypatch: p
 
 
 def test_a_fault_too_many(kraken: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bookproof_exchange.control import served
-
     monkeypatch.setattr(served, "MOST_FAULTS", 1)
     kraken.api.post("/v1/faults", "drop")
     assert kraken.api.refused("POST", "/v1/faults", "drop")["status"] == 409
+    with kraken.client():
+        kraken.api.post("/v1/scenario", {"text": scenario_of("  - sync\n  - fault: drop\n  - send: 3\n")})
+        assert kraken.api.get("/v1/scenario", wait=10)["why"] == "1 faults were injected already"
 
 
 # --- floods -----------------------------------------------------------------------------------------------------------
