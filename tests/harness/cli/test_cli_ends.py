@@ -175,7 +175,8 @@ def test_serve_refuses_a_scenario_that_the_dialect_cannot_express(cli: Cli) -> N
 def test_adapter_check(cli: Cli) -> None:
     found = cli("adapter", "check", "--client", cli.bad("garbage"), "--time-scale", "0.1")
     assert found.status == 3
-    assert found.out.startswith("FAIL hello: line 1: expected a JSON object")
+    assert found.out.startswith("FAIL hello\n")
+    assert "found:    line 1: expected a JSON object" in found.out
     assert "\x1b" not in found.out
     assert running(str(cli.folder)) == []
 
