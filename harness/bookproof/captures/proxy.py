@@ -135,7 +135,7 @@ class Proxy:
     async def _dial(self, connection: int, request: HttpRequest) -> None:
         url = self._upstream.ws + target(request)
         try:
-            socket = await Socket.open(
+            socket = await Socket.dial(
                 dialer(url, self._upstream.trust), url, headers=passed(request.headers), most=None
             )
         except ConnectionLost as error:

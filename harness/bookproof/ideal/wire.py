@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Self
 from urllib.parse import urlencode
 
 import h11
@@ -43,10 +42,15 @@ class Socket:
         """When anything last came, pings included."""
 
     @classmethod
-    async def open(
+    async def open(cls, connect: Connect, url: str) -> Socket:
+        """Connect and shake hands; ConnectionLost if refused."""
+        return await cls.dial(connect, url)
+
+    @classmethod
+    async def dial(
         cls, connect: Connect, url: str, *, headers: Iterable[tuple[str, str]] = (), most: int | None = MOST_BYTES
-    ) -> Self:
-        """Connect and shake hands; ConnectionLost if refused. ``headers``: to be sent along. ``most``: bytes a message."""
+    ) -> Socket:
+        """As `open`. ``headers``: to be sent along. ``most``: bytes a message; None: any number."""
         try:
             stream = await connect()
         except OSError as error:
