@@ -7,7 +7,7 @@ from typing import get_args
 
 import click
 
-from bookproof.captures import formats, importer
+from bookproof.captures import formats, importer, merge
 from bookproof.report.text import clean
 from bookproof_exchange.capture import recording as recordings
 from bookproof_exchange.dialects import DIALECTS
@@ -26,7 +26,7 @@ from bookproof_exchange.scenario.load import SUFFIX, load
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(list(get_args(formats.Format))),
+    type=click.Choice(list(get_args(merge.Format))),
     help="Kind of recording.  [default: by its first line]",
 )
 @click.option("--id", "id_", metavar="ID", help="Id of the scenario.  [default: capture/NAME]")
@@ -37,7 +37,7 @@ def import_(
     out: str,
     symbols: tuple[str, ...],
     number: int | None,
-    kind: formats.Format | None,
+    kind: merge.Format | None,
     id_: str | None,
     force: bool,
 ) -> int:
