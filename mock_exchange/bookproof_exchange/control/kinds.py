@@ -26,12 +26,19 @@ def kinds(dialect: Dialect) -> model.Kinds:
                 text=info.text,
                 legal=info.legal,
                 lacking=info.lacking(dialect),
+                request=_request(info),
                 parameters=_parameters(info),
             )
             for info in faults()
         ),
         shape=tuple(_parameter(Shape, field) for field in _fields(Shape)),
     )
+
+
+def _request(info: FaultInfo) -> dict[str, str]:
+    if isinstance(info.example, specs.Custom):
+        return {"kind": "custom", "name": info.kind}
+    return {"kind": info.kind}
 
 
 def _parameters(info: FaultInfo) -> tuple[model.ParameterInfo, ...]:

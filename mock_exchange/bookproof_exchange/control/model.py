@@ -200,6 +200,8 @@ class KindInfo(Plain, frozen=True, kw_only=True):
     """Something unusual that the venue may do (an oddity)."""
     lacking: str | None
     """Why the dialect cannot express it; null: it can."""
+    request: Mapping[str, str]
+    """What to post to inject it with its defaults; parameters are added to it."""
     parameters: tuple[ParameterInfo, ...]
 
 

@@ -36,6 +36,8 @@ FAREWELL = 0.5
 _SLICE = 250
 #: So many faults can be injected into one served exchange: each stays on its books.
 MOST_FAULTS = 10_000
+#: So many connections that are gone are remembered, or up to twice as many.
+MOST_GONE = 500
 
 
 class Served:
@@ -342,12 +344,22 @@ class Served:
                     self.recorder.add(Joined())
             case evidence.Closed(connection=connection, by=by, code=code, how=how):
                 self.ends[connection] = End(by=by, code=code, how=how)
+                self._forget_connections()
             case evidence.Sent(message=message) if message.kind is Kind.SNAPSHOT and message.feed is not None:
                 self._whole(message.feed.symbol)
             case evidence.Rest(answer=answer) if answer is not None and answer.snapshot is not None:
                 self._whole(answer.snapshot.symbol)
             case _:
                 pass
+
+    def _forget_connections(self) -> None:
+        """An exchange that runs for days sees many come and go: the oldest that are gone are let go of."""
+        connections = self.exchange.connections
+        if len(connections) > 2 * MOST_GONE:
+            gone = [number for number, each in connections.items() if not each.open and not each.waiting]
+            for number in gone[:-MOST_GONE]:
+                del connections[number]
+                self.ends.pop(number, None)
 
     def _whole(self, symbol: str) -> None:
         """A client builds its book anew: the levels that faults kept still may move again. (A script sees to that itself.)"""

@@ -13,8 +13,10 @@ from control_kit import NAMES, Api, Stand, stand
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from bookproof_exchange.control import served
 from bookproof_exchange.dialects import DIALECTS
-from bookproof_exchange.faults.registry import faults
+from bookproof_exchange.faults.registry import FOREIGN, faults
+from bookproof_exchange.faults.stage import Delivery, Report
 from bookproof_exchange.market import Side
 from bookproof_exchange.numbers import to_text
 
@@ -157,15 +159,13 @@ def test_every_kind_of_fault_can_be_injected_or_says_why_not(each: Stand) -> Non
     kinds = {kind["kind"]: kind for kind in api.get("/v1/kinds")["kinds"]}
     assert set(kinds) == {info.kind for info in faults()}
     for name, kind in kinds.items():
-        required = {
-            parameter["name"]: 1 for parameter in kind["parameters"] if parameter["required"] and name != "custom"
-        }
+        assert not any(parameter["required"] for parameter in kind["parameters"])
         with each.client():
             if kind["lacking"] is not None:
-                problem = api.refused("POST", "/v1/faults", {"kind": name, **required})
+                problem = api.refused("POST", "/v1/faults", kind["request"])
                 assert kind["lacking"] in problem["detail"]
                 continue
-            fault = api.post("/v1/faults", {"kind": name, **required})
+            fault = api.post("/v1/faults", kind["request"])
             assert fault["kind"] == name
             assert fault["legal"] is kind["legal"]
             if each.served.exchange.open_connections():
@@ -174,6 +174,46 @@ def test_every_kind_of_fault_can_be_injected_or_says_why_not(each: Stand) -> Non
                 assert api.get(f"/v1/faults/{fault['number']}", wait=5)["state"] == "struck", name
         api.delete("/v1/faults")
         assert api.get("/v1/state")["standing"] is False
+
+
+class EveryOther:
+    """Every second update is lost."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.seen = 0
+        self.waiting, self.holding = True, False
+
+    def push(self, update: Delivery, report: Report) -> list[Delivery]:
+        self.seen += 1
+        if self.seen % 2 or update.faults:
+            return [update]
+        report(update.message, "lost")
+        return []
+
+    def flush(self, report: Report) -> list[Delivery]:
+        return []
+
+
+def test_a_fault_of_another_package(kraken: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FOREIGN._makers, "every-other", lambda: lambda number, options: EveryOther(number))
+    (kind,) = [kind for kind in kraken.api.get("/v1/kinds")["kinds"] if kind["kind"] == "every-other"]
+    assert [parameter["name"] for parameter in kind["parameters"]] == ["shape", "symbol", "options"]
+    with kraken.client():
+        fault = kraken.api.post("/v1/faults", {**kind["request"], "options": {"times": 2}})
+        kraken.api.post("/v1/send", {"count": 4})
+        struck = kraken.api.get(f"/v1/faults/{fault['number']}")
+    assert (struck["kind"], struck["strikes"], struck["note"]) == ("every-other", 2, "lost")
+    FOREIGN._made.pop("every-other", None)
+
+
+def test_connections_that_are_long_gone_are_forgotten(kraken: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "MOST_GONE", 2)
+    for _ in range(6):
+        with kraken.client():
+            pass
+    kraken.wait(lambda: not kraken.served.exchange.open_connections())
+    assert [link["connection"] for link in kraken.api.get("/v1/connections")["connections"]] == [4, 5, 6]
 
 
 def test_a_close_is_seen_by_the_client_and_the_next_handshakes_are_refused(kraken: Stand) -> None:
