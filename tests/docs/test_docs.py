@@ -20,7 +20,9 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 _FENCE = re.compile(r"^ *(```|~~~)")
 #: A command at the beginning of a line of code, behind a prompt, or in backticks.
 _INLINE = re.compile(r"`(bookproof [^`]+)`")
-_IN_BLOCK = re.compile(r"^(?:\s*(?:\$|-?\s*run:|[\w./-]*\bpython -m) +|\s*|[\w./]+/)(bookproof\s.*)$")
+_IN_BLOCK = re.compile(
+    r"^(?:\s*(?:\$|-?\s*run:|[\w./-]*\bpython (?:-m|\S+\.py \S+ \d+)) +|\s*|[\w./]+/)(bookproof\s.*)$"
+)
 _PLACEHOLDER = re.compile(r"…|\.\.\.|\[[A-Z]+\](\.\.\.)?")
 
 

@@ -366,6 +366,32 @@ def test_junit_is_what_viewers_expect(tmp_path: Path) -> None:
     assert len(names) == len(set(names)), "viewers take equal names for one test"
 
 
+#: By element: attributes and children that viewers know (Jenkins' junit-10.xsd, of its xunit plugin).
+JUNIT = {
+    "testsuites": ({"name", "time", "tests", "failures", "errors", "skipped"}, {"testsuite"}),
+    "testsuite": ({"name", "time", "timestamp", "tests", "failures", "errors", "skipped"}, {"properties", "testcase"}),
+    "properties": (set[str](), {"property"}),
+    "property": ({"name", "value"}, set[str]()),
+    "testcase": (
+        {"classname", "name", "time"},
+        {"properties", "failure", "error", "skipped", "system-out", "system-err"},
+    ),
+    "failure": ({"message", "type"}, set[str]()),
+    "error": ({"message", "type"}, set[str]()),
+    "skipped": ({"message"}, set[str]()),
+    "system-out": (set[str](), set[str]()),
+    "system-err": (set[str](), set[str]()),
+}
+
+
+@pytest.mark.parametrize("heard", [events(MIXED, troubles=[Trouble(status=2, message="x")]), events(hostile())])
+def test_junit_has_only_what_viewers_know(tmp_path: Path, heard: list[ResultEvent]) -> None:
+    for element in junit(tmp_path, heard).iter():
+        attributes, children = JUNIT[element.tag]
+        assert set(element.keys()) <= attributes
+        assert {child.tag for child in element} <= children
+
+
 def test_junit_tells_what_the_terminal_tells(tmp_path: Path) -> None:
     failure = junit(tmp_path, events([RULED])).find(".//failure")
     assert failure is not None
