@@ -50,6 +50,12 @@ def test_click_a_fault_and_see_it_strike(opened: Page) -> None:
         opened.click("#sendform button")
         opened.until("document.querySelector('#armed').innerText.includes('struck')")
         opened.until("document.querySelector('#wire .fault')?.innerText.includes('fault 1 drop struck BTC/USD: lost')")
+        snapshot = made.api.get("/v1/wire", kind="sent", payload=100_000)["entries"]
+        size = next(each for each in snapshot if each["message"] == "snapshot")["payload"]["text"]
+        shown = '"qty": ' + re.findall(r'"qty":([0-9.]+0)[,}]', size)[0]  # with its zeros at the end
+        opened.value("[...document.querySelectorAll('#wire li.out details')].forEach(each => each.open = true)")
+        opened.until(f"document.querySelector('#wire').innerText.includes({json.dumps(shown)})")
+        assert "u0001" not in opened.value("document.querySelector('#wire').innerText")
         before = opened.value("document.querySelector('#version').textContent")
         book = made.api.get("/v1/book", depth=1)
         opened.until(f"document.querySelector('#ladder').innerText.includes({json.dumps(book['bids'][0][0])})")
