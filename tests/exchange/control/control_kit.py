@@ -9,7 +9,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -174,6 +174,10 @@ class Stand:
     def inside(self, function: Callable[[], Any]) -> Any:
         """Call it in the exchange's own thread."""
         return trio.from_thread.run_sync(function, trio_token=self._token)
+
+    def inside_async(self, function: Callable[[], Awaitable[Any]]) -> Any:
+        """The same of an async one."""
+        return trio.from_thread.run(function, trio_token=self._token)
 
     @contextlib.contextmanager
     def client(self, *, subscribe: bool = True, symbols: int | None = None) -> Iterator[Client]:

@@ -21,6 +21,7 @@ from bookproof_exchange.control.api import Control
 from bookproof_exchange.control.served import Served
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.errors import UsageError
+from bookproof_exchange.scenario import model
 from bookproof_exchange.scenario.model import Scenario
 from bookproof_exchange.timing import Timing
 
@@ -219,15 +220,19 @@ def test_a_client_that_floods_the_log(kraken: Stand, monkeypatch: pytest.MonkeyP
 
 
 def test_a_market_that_is_sent_in_bulk_leaves_room_for_others(kraken: Stand) -> None:
-    other = Api(kraken.port)
-    done: list[Any] = []
-    thread = threading.Thread(target=lambda: done.append(other.post("/v1/send", {"count": 10_000})))
-    thread.start()
-    kraken.wait(lambda: kraken.served.exchange.view.index(kraken.symbols[0]) > 64)
-    seen = kraken.api.get("/v1/book")["version"]
-    thread.join(60)
-    other.close()
-    assert seen < done[0]["versions"][kraken.symbols[0]]
+    def version() -> int:
+        return kraken.served.exchange.view.index(kraken.symbols[0])
+
+    async def both() -> tuple[int, int]:
+        async with trio.open_nursery() as nursery:
+            before = version()
+            nursery.start_soon(kraken.served.send, model.Send(count=10_000))
+            await kraken.served.until(lambda: version() > before)
+            seen = version()
+        return seen, version()
+
+    seen, end = kraken.inside_async(both)
+    assert seen < end
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
