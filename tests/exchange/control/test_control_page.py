@@ -59,6 +59,9 @@ def test_click_a_fault_and_see_it_strike(opened: Page) -> None:
         before = opened.value("document.querySelector('#version').textContent")
         book = made.api.get("/v1/book", depth=1)
         opened.until(f"document.querySelector('#ladder').innerText.includes({json.dumps(book['bids'][0][0])})")
+        opened.value("document.querySelector('#what').value = 'struck,step,opened,closed'; what.onchange()")
+        opened.until("document.querySelector('#wire').innerText.includes('fault drop')")
+        assert opened.value("document.querySelectorAll('#wire .out, #wire .in').length") == 0
         opened.press("s")
         opened.until(f"document.querySelector('#version').textContent !== {json.dumps(before)}")
         assert opened.errors == []
