@@ -107,6 +107,8 @@ class _Running:
         self.changed = trio.Event()
         self.depth_shown: int | None = None
         self.matchers: dict[str, Matcher] = {}
+        """By symbol, for the depth that the client is asked for."""
+        self._other_depths: dict[tuple[str, int | None], Matcher] = {}
         self.reads = 0
         self.latest: dict[str, BookShown] = {}
         self._said = 0
@@ -223,24 +225,35 @@ class _Running:
                 self.unsupported = started.reason
             else:
                 self.depth_shown = self._reference.depth_shown = started.depth_shown
-                for symbol, instrument in self.exchange.view.instruments.items():
-                    self.matchers[symbol] = Matcher(
-                        self.exchange.view.truth(symbol),
-                        instrument,
-                        self._compare_depth(),
-                        self.driver.info.numbers,
-                        sort=self.driver.info.sorted_by_adapter,
-                    )
+                for symbol in self.exchange.view.instruments:
+                    self.matchers[symbol] = self._matcher(symbol, self._compare_depth(start.depth))
                 await self._play(server, waits, first)
                 await self.driver.stop()
             nursery.cancel_scope.cancel()
 
-    def _compare_depth(self) -> int | None:
+    def _compare_depth(self, subscribed: int | None) -> int | None:
         traits = self.dialect.traits
-        depth = _depth(self.case.scenario.subscribe.depth, traits.depths)
-        feed = (traits.default_depth if depth is None else depth) if traits.windowed else None
+        feed = (traits.default_depth if subscribed is None else subscribed) if traits.windowed else None
         limits = [limit for limit in (feed, self.depth_shown) if limit is not None]
         return min(limits) if limits else None
+
+    def _matcher(self, symbol: str, depth: int | None) -> Matcher:
+        info = self.driver.info
+        instrument = self.exchange.view.instruments[symbol]
+        return Matcher(self.exchange.view.truth(symbol), instrument, depth, info.numbers, sort=info.sorted_by_adapter)
+
+    def _matchers_now(self, symbol: str) -> list[Matcher]:
+        """One for every depth that the client has subscribed to: that need not be the one that it was asked for."""
+        feeds = {feed.depth for connection in self.exchange.open_connections() for feed in connection.books(symbol)}
+        found: list[Matcher] = []
+        for depth in {self._compare_depth(feed) for feed in feeds} or {self.matchers[symbol].depth}:
+            if depth == self.matchers[symbol].depth:
+                found.append(self.matchers[symbol])
+                continue
+            if (symbol, depth) not in self._other_depths:
+                self._other_depths[symbol, depth] = self._matcher(symbol, depth)
+            found.append(self._other_depths[symbol, depth])
+        return found
 
     async def _play(self, server: ServerLike, waits: Play, wait: Wait | None) -> None:
         try:
@@ -279,13 +292,14 @@ class _Running:
 
     async def _shows(self, symbol: str, least: int, exactly: bool, limit: float) -> bool:
         """Read until the state is there; between two reads wait for something to arrive, or a moment."""
-        matcher = self.matchers[symbol]
         deadline = trio.current_time() + limit
         patience = self.timing.poll
         while True:
             shown = await self._read(symbol)
             there = shown.claim == "live" and (shown.bids or shown.asks or self._empty(symbol, least))
-            if there and self._matches(matcher, symbol, shown, least, exactly):
+            if there and any(
+                self._matches(matcher, symbol, shown, least, exactly) for matcher in self._matchers_now(symbol)
+            ):
                 return True
             left = deadline - trio.current_time()
             if left <= 0:

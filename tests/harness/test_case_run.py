@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
 from bookproof.case_run import CaseRun
 from bookproof.cases.plan import Case
-from bookproof.drivers.api import BookShown, ClientInfo
+from bookproof.drivers.api import BookShown, ClientInfo, Shown, Start
 from bookproof.ideal.client import IdealClient
 from bookproof.ideal.keeper import Need
 from bookproof.ideal.memory import IDEAL_INFO
+from bookproof.ideal.wire import Connect
 from bookproof.results import Verdict
 from bookproof.selftest.more_bugs import NoWatchdog
 from bookproof.selftest.prove import run_in_memory
 from bookproof.selftest.variants import ReadsSlowly
 from bookproof_exchange.dialects import DIALECTS
+from bookproof_exchange.dialects.api import Dialect
 from bookproof_exchange.faults import specs
 from bookproof_exchange.market import Shape
 from bookproof_exchange.scenario.model import (
@@ -26,6 +30,7 @@ from bookproof_exchange.scenario.model import (
     Lift,
     Market,
     Probe,
+    Read,
     Scenario,
     Send,
     Settle,
@@ -69,6 +74,21 @@ def test_a_plain_case_passes_and_says_what_it_rests_on(dialect: str) -> None:
     assert found.result.observations > 2
     assert verdicts(found)["E3@3"] is Verdict.PASS
     assert found.chains
+
+
+class Deeper(IdealClient):
+    """Subscribes with 25 levels, whatever it is asked for."""
+
+    def __init__(self, dialect: Dialect, start: Start, connect: Connect, emit: Callable[[Shown], None]) -> None:
+        super().__init__(dialect, msgspec.structs.replace(start, depth=25), connect, emit)
+
+
+def test_a_client_with_a_depth_of_its_own_is_compared_at_that() -> None:
+    drop = Inject(fault=specs.Drop())
+    script = (Sync(), Send(count=5), Read(), drop, Send(count=4), Probe(), Converge(), Settle())
+    found = run(case("kraken-v2", *script, resync="some"), Deeper)
+    assert found.result.verdict is Verdict.PASS
+    assert {chain.depth for chains in found.chains.values() for chain in chains} == {25}
 
 
 @each
