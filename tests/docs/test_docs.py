@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 import pytest
+from ruamel.yaml import YAML
 
 from bookproof import pytest_plugin, pytest_support
 from bookproof.cli.main import bookproof
+from bookproof_exchange.scenario.load import loads
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -139,6 +144,28 @@ def test_options_of_pytest_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"--bookproof-[a-z-]+", text)) | set(re.findall(r"^(bookproof_\w+) = ", text, re.MULTILINE))
     assert not [name for name in sorted(named) if not re.search(rf"{name}\b(?!-)", known)]
+
+
+_BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_examples_can_be_read(page: Path) -> None:
+    """Python parses, YAML and JSON load; what a whole scenario looks like is one."""
+    for indent, language, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        body = textwrap.dedent(text) if indent else text
+        match language:
+            case "python":
+                ast.parse(body)
+            case "yaml":
+                loaded = list(YAML(typ="safe", pure=True).load_all(body))
+                if loaded and isinstance(loaded[0], dict) and {"id", "script", "expect"} <= set(loaded[0]):
+                    loads(body, str(page))
+            case "json":
+                parts = [body] if body.startswith(("{\n", "[\n")) else body.splitlines()
+                assert all(json.loads(part) is not None for part in parts)
+            case _:
+                pass
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
