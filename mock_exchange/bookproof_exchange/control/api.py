@@ -109,7 +109,11 @@ class Control:
         made = await self._operations.by_name[route.name](Call(request, parts))
         if isinstance(made, HttpAnswer):
             return made
-        headers = (("content-type", "application/json"), ("cache-control", "no-store"))
+        headers = (
+            ("content-type", "application/json"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+        )
         return HttpAnswer(status=route.status, body=msgspec.json.encode(made), headers=headers)
 
     async def _patiently(self, ready: Callable[[], bool], seconds: float) -> bool:

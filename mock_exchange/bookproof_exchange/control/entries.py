@@ -99,6 +99,15 @@ def entry(record: evidence.Evidence, payload: int) -> model.AnyEntry | None:
             return None
 
 
+def size(made: model.AnyEntry) -> int:
+    """About how many bytes an entry takes in an answer."""
+    match made:
+        case model.Sent() | model.Received() | model.Request() | model.Answer():
+            return 200 + len(made.payload.text)
+        case _:
+            return 200
+
+
 def concerns(record: evidence.Evidence, connection: int | None, kinds: frozenset[str]) -> bool:
     """Whether a record is asked for. ``kinds`` empty: all."""
     if kinds and _KINDS.get(type(record)) not in kinds:

@@ -12,12 +12,12 @@ import msgspec
 import trio
 
 from bookproof_exchange.control import asking, model, page, recording, saving, views
-from bookproof_exchange.control.entries import KINDS, concerns, entry
+from bookproof_exchange.control.entries import KINDS, concerns, entry, size
 from bookproof_exchange.control.hand import Conflict, Injected
 from bookproof_exchange.control.kinds import kinds
 from bookproof_exchange.control.openapi import text as openapi_text
 from bookproof_exchange.control.problems import Refusal, bad, of_scenario
-from bookproof_exchange.control.routes import MOST_ENTRIES, MOST_PAYLOAD, MOST_UPDATES, MOST_WAIT, PAYLOAD
+from bookproof_exchange.control.routes import MOST_ANSWER, MOST_ENTRIES, MOST_PAYLOAD, MOST_UPDATES, MOST_WAIT, PAYLOAD
 from bookproof_exchange.control.served import Served
 from bookproof_exchange.data import folder
 from bookproof_exchange.dialects.api import HttpAnswer, HttpRequest
@@ -135,19 +135,18 @@ class Operations:
         since = min(since, log.last)
         lost = max(0, log.first - since - 1)
         entries: list[model.AnyEntry] = []
-        reached = since
+        reached, room = since, MOST_ANSWER
 
         def look() -> bool:
-            nonlocal reached
-            while len(entries) < limit:
+            nonlocal reached, room
+            while len(entries) < limit and room > 0:
                 some = log.after(reached, _PORTION)
                 for record in some:
                     reached = record.position
-                    if concerns(record, connection, wanted):
-                        made = entry(record, payload)
-                        if made is not None:
-                            entries.append(made)
-                    if len(entries) >= limit:
+                    if concerns(record, connection, wanted) and (made := entry(record, payload)) is not None:
+                        entries.append(made)
+                        room -= size(made)
+                    if len(entries) >= limit or room <= 0:
                         break
                 if len(some) < _PORTION:
                     break
@@ -336,6 +335,7 @@ class Operations:
         name = named.id.rpartition("/")[2]
         headers = (
             ("content-type", "application/yaml"),
+            ("x-content-type-options", "nosniff"),
             ("content-disposition", f'attachment; filename="{name}.scenario.yaml"'),
             ("cache-control", "no-store"),
         )

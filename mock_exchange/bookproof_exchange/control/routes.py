@@ -17,7 +17,9 @@ Schema = Mapping[str, Any]
 MOST_WAIT = 60.0
 #: So many entries come at once.
 MOST_ENTRIES = 1000
-#: Characters of a payload that come unasked, and at most.
+#: About so many bytes come at once: who asks for more gets fewer entries, and goes on from there.
+MOST_ANSWER = 8 << 20
+#: Bytes of a payload that come unasked, and at most.
 PAYLOAD, MOST_PAYLOAD = 4096, 1 << 20
 #: So many updates are made at once by hand.
 MOST_UPDATES = 10_000
@@ -133,7 +135,11 @@ ROUTES: tuple[Route, ...] = (
                 text="Entries after this position; from the oldest one kept where it is left out.",
                 schema=_integer(0, 10**12, 0),
             ),
-            Query(name="limit", text="So many entries at most.", schema=_integer(1, MOST_ENTRIES, 200)),
+            Query(
+                name="limit",
+                text="So many entries at most; fewer where they are large.",
+                schema=_integer(1, MOST_ENTRIES, 200),
+            ),
             _WAIT,
             Query(name="connection", text="Of this connection only.", schema=_integer(1, 10**9)),
             Query(

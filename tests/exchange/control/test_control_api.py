@@ -13,7 +13,7 @@ from control_kit import NAMES, Api, Stand, stand
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from bookproof_exchange.control import served
+from bookproof_exchange.control import operations, served
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.faults.registry import FOREIGN, faults
 from bookproof_exchange.faults.stage import Delivery, Report
@@ -111,6 +111,23 @@ def test_the_wire_since_a_position(kraken: Stand) -> None:
         two = api.get("/v1/wire", since=one["next"], kind="sent", limit=1)
         assert [*one["entries"], *two["entries"]] == api.get("/v1/wire", since=first["next"], kind="sent")["entries"]
         assert api.get("/v1/wire", connection=2)["entries"] == []
+
+
+def test_an_answer_is_not_larger_than_it_need_be(kraken: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "MOST_ANSWER", 2_000)
+    with kraken.client() as client:
+        for _ in range(3):
+            client.socket.send("x" * 2_000)
+        kraken.wait(lambda: kraken.served.exchange.position >= 10)
+        found, since = [], 0
+        while True:
+            wire = kraken.api.get("/v1/wire", since=since, kind="received", payload=5_000)
+            assert len(wire["entries"]) <= 2
+            if not wire["entries"]:
+                break
+            found += wire["entries"]
+            since = wire["next"]
+        assert [entry["payload"]["size"] for entry in found][1:] == [2_000] * 3
 
 
 def test_the_wire_waits_for_something_to_come(kraken: Stand) -> None:
