@@ -28,8 +28,8 @@ MOST_WAITING = 100
 class Control:
     """Answers the requests to one served exchange. Implements `script.actions.Host` for a `Server` of its own.
 
-    Every operation is carried out whole before the next one, in the order in which requests are read: two controllers do
-    not meet in the middle of anything. A request that waits holds up nobody."""
+    Every operation is carried out whole before the next one: two controllers do not meet in the middle of anything. A
+    request that waits holds up nobody."""
 
     def __init__(self, served: Served, *, bind: str = "127.0.0.1", port: int = 0) -> None:
         self.served = served
