@@ -3,8 +3,8 @@
 // serve(hello, create): `hello` says what the client is, `create(test)` makes a fresh adapter for every case:
 //     { start(start), read(symbol, channel), stop() }          each plain or async; start returns the depth shown (null: all)
 // `test` is what the adapter may tell on its own: test.book({symbol, bids, asks}), test.trade({…}), test.event(kind, message, {…})
-// and test.error(error, {symbol, fatal}). With `push: true` in hello an adapter may leave out read(): reads are answered
-// with what was shown last.
+// and test.error(error, {symbol, fatal}). With `push: true` in hello read() is never called: reads are answered with what was
+// shown last.
 
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
@@ -114,7 +114,7 @@ async function converse(hello, create, write) {
         } else if (type === 'read' && running !== null) {
             const { id, symbol, channel = 'book' } = message;
             const { test, adapter } = running;
-            const shown = adapter.read ? await adapter.read(symbol, channel) : test.last(symbol);
+            const shown = hello.push ? test.last(symbol) : await adapter.read(symbol, channel);
             const { claim = 'live', ...book } = shown ?? { claim: 'none', bids: [], asks: [] };
             write({ type: 'book', symbol, claim, ...book, case: running.id, read: id });
         } else if (type === 'stop' && running !== null) {

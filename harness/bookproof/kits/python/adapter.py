@@ -23,6 +23,7 @@ class ClientAdapter(AsyncioAdapter):
     version = "0.0.0"
     dialects = ("kraken-v2",)  # what it speaks, of `bookproof list dialects`; other cases are refused for you
     channels = ("book",)  # "trades" too, if it shows trades
+    pushes = False  # True: it shows a book at every change, with self.push(Book(…)); read() is asked all the same
     claims = False  # True: the client itself can say whether its book is live, and read() passes that on as `claim`
     numbers = "string"  # "float": it holds floats. Never turn one into the other: that would hide a client's errors
     isolation = "case"  # "process": it cannot be started twice in one process
