@@ -21,7 +21,7 @@ from bookproof.intercept.proxy import Proxy
 from bookproof.report.text import clean
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.dialects.api import Address, Dialect
-from bookproof_exchange.errors import HarnessError, UsageError
+from bookproof_exchange.errors import UsageError
 from bookproof_exchange.script.exchange import Exchange
 from bookproof_exchange.server import tls
 from bookproof_exchange.server.listener import Server
@@ -148,11 +148,12 @@ class Passage:
     def distrusted(self, address: str, why: str) -> None:
         self._say(f"the client gave up the TLS handshake with {address} ({why}): it does not trust the run's authority")
 
-    def passed(self, host: str, port: int, wire: Wire) -> None:
-        if self._served is None:
-            raise HarnessError("a connection passed while no case is running")
+    def passed(self, host: str, port: int, wire: Wire) -> bool:
+        if self._served is None or self._served.over:  # the case ended while the client was told that it may go on
+            return False
         self.count += 1
         self._served.nursery.start_soon(self._served.server.take, wire)
+        return True
 
     def _say(self, text: str) -> None:
         self.said.append(text)

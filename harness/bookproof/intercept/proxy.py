@@ -36,8 +36,8 @@ class Gate(Protocol):
         """The client broke off the TLS handshake."""
         ...
 
-    def passed(self, host: str, port: int, wire: Wire) -> None:
-        """A connection to an address that was admitted: serve it, in a task of its own, and close it."""
+    def passed(self, host: str, port: int, wire: Wire) -> bool:
+        """A connection to an address that was admitted: serve it, in a task of its own, and close it. False: too late."""
         ...
 
 
@@ -118,8 +118,7 @@ class Proxy:
         early, _ = conn.trailing_data
         await wire.send_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
         tls = _ClientTls(sock, self._context, early, lambda why: self._gate.distrusted(f"{host}:{port}", why))
-        self._gate.passed(host, port, tls)
-        return True
+        return self._gate.passed(host, port, tls)
 
 
 class _ClientTls(TlsWire):
