@@ -105,8 +105,8 @@ class Timeline:
         self.barriers: list[Barrier] = []
         self.opened: dict[int, Opened] = {}
         self.closed: dict[int, Closed] = {}
-        self.notices: dict[int, int] = {}
-        """By connection: the position at which the venue said that it will end. A client may leave at once."""
+        self.notices: dict[int, Sent] = {}
+        """By connection: the venue's word that it will end. A client may leave at once."""
         self.subscribed_on: dict[int, int] = {}
         """By connection: the position of its first subscription."""
         self.struck: list[Struck] = []
@@ -252,7 +252,7 @@ class Timeline:
         feed, kind = message.feed, message.kind
         if feed is None:
             if kind is Kind.NOTICE:
-                self.notices.setdefault(record.connection, record.position)
+                self.notices.setdefault(record.connection, record)
             return
         if feed.channel == "trades":
             if kind is Kind.TRADES:

@@ -22,8 +22,8 @@ class _Delivered(msgspec.Struct, frozen=True):
     trade: Trade
     position: int
     optional: bool
-    """It need not be shown: it was sent before (on another connection), or on a connection that ended, and the client may
-    have left before it came."""
+    """It need not be shown: it was sent before (on another connection), or shortly before its connection ended, or on one of
+    two connections only: a client that has two may take its trades from either."""
 
 
 def judge_trades(facts: Facts, timeline: Timeline) -> Check | None:
@@ -72,24 +72,45 @@ def _delivered(facts: Facts, timeline: Timeline, symbol: str) -> list[_Delivered
     truth = facts.truths[symbol]
     seen: set[int] = set()
     found: list[_Delivered] = []
-    for sent in timeline.trades.get(symbol, ()):
+    messages = timeline.trades.get(symbol, ())
+    on: dict[int, set[int]] = {}
+    """By connection: the numbers of the trades that it carried."""
+    for sent in messages:
+        numbers = (
+            trade.number for event in truth.events(sent.message.first, sent.message.last) for trade in event.trades
+        )
+        on.setdefault(sent.connection, set()).update(numbers)
+    for sent in messages:
+        others = [on[number] for number in on if number != sent.connection and _open(timeline, number, sent.position)]
+        unread = _unread(facts, timeline, sent)
         for event in truth.events(sent.message.first, sent.message.last):
             for trade in event.trades:
-                found.append(_Delivered(trade, sent.position, trade.number in seen or _unread(timeline, sent)))
-                seen.add(trade.number)
+                number = trade.number
+                elsewhere = any(number not in carried for carried in others)
+                found.append(_Delivered(trade, sent.position, number in seen or unread or elsewhere))
+                seen.add(number)
     return found
 
 
-def _unread(timeline: Timeline, sent: Sent) -> bool:
-    """Whether a right client may never have seen it: it left, because of a notice or for reasons of its own, or the
-    connection broke, and nothing proves that it had read so far."""
+def _open(timeline: Timeline, connection: int, position: int) -> bool:
+    opened, closed = timeline.opened.get(connection), timeline.closed.get(connection)
+    return opened is not None and opened.position < position and (closed is None or closed.position > position)
+
+
+def _unread(facts: Facts, timeline: Timeline, sent: Sent) -> bool:
+    """Whether a right client may never have come to it: its connection ended (or was said to end, and it left at once), and
+    nothing proves that it had read so far a good while before."""
     closed, notice = timeline.closed.get(sent.connection), timeline.notices.get(sent.connection)
-    if notice is not None and notice < sent.position:
+    if notice is not None and notice.position < sent.position:
         return True
-    if closed is None or not timeline.records or timeline.records[-1].position == closed.position:
+    end = closed if notice is None else notice
+    if end is None or timeline.records[-1].position == end.position:
         return False
     return not any(
-        barrier.connection == sent.connection and barrier.covers >= sent.position for barrier in timeline.barriers
+        barrier.connection == sent.connection
+        and barrier.covers >= sent.position
+        and end.at - barrier.at > facts.notice  # (what was read may wait in a queue that ends with the connection)
+        for barrier in timeline.barriers
     )
 
 
