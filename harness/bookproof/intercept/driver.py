@@ -92,14 +92,21 @@ class _Intercepted:
         finally:
             self._passage.end()
         if not self._passage.count:
-            refused = f"; {self._passage.said[0]}" if self._passage.said else ""
-            if self._showed:
-                raise AdapterError(
-                    f"the client showed a book, but no connection to the venue came through its proxy{refused}: it may have "
-                    "asked the real venue",
-                    hint=_HINT,
-                )
-            raise AdapterError(f"no connection to the venue came through the client's proxy{refused}", hint=_HINT)
+            raise self._nothing_came()
+
+    def _nothing_came(self) -> AdapterError:
+        if self._passage.said:
+            return AdapterError(
+                f"no connection to the venue came about: {self._passage.said[0]}",
+                hint=f"what is answered: {self._passage.addresses}; docs/intercept.md",
+            )
+        if self._showed:
+            return AdapterError(
+                "the client showed a book, but no connection to the venue came through its proxy: it may have asked the "
+                "real venue",
+                hint=_HINT,
+            )
+        return AdapterError("no connection to the venue came through the client's proxy", hint=_HINT)
 
     async def close(self) -> None:
         try:

@@ -120,15 +120,20 @@ class Passage:
         self._addresses: tuple[Address, ...] = ()
         self._dialect = ""
         self.count = 0
-        """Connections to the venue's addresses in this case."""
+        """Connections to the venue's addresses in this case, over TLS that the client trusts."""
         self.said: list[str] = []
-        """What was refused in this case."""
+        """What was refused in this case, by either side."""
 
     def begin(self, start: Start, served: Served) -> None:
         """The client's next case: its venue's addresses lead to this exchange."""
         self._case, self._served, self._dialect = start.case, served, start.dialect
         self._addresses = DIALECTS.get(start.dialect).traits.addresses
         self.count, self.said = 0, []
+
+    @property
+    def addresses(self) -> str:
+        """Where the case's venue is, in words."""
+        return ", ".join(f"{address.host}:{address.port}" for address in self._addresses)
 
     def end(self) -> None:
         """Nothing is reached any more."""
@@ -145,13 +150,18 @@ class Passage:
         if self._case is not None:  # between two cases a client may still try to come back
             self._say(f"refused {what}: {why}")
 
+    def trusted(self) -> None:
+        self.count += 1
+
     def distrusted(self, address: str, why: str) -> None:
-        self._say(f"the client gave up the TLS handshake with {address} ({why}): it does not trust the run's authority")
+        if self._case is not None:
+            self._say(
+                f"the client gave up the TLS handshake with {address} ({why}): it does not trust the run's authority"
+            )
 
     def passed(self, host: str, port: int, wire: Wire) -> bool:
         if self._served is None or self._served.over:  # the case ended while the client was told that it may go on
             return False
-        self.count += 1
         self._served.nursery.start_soon(self._served.server.take, wire)
         return True
 

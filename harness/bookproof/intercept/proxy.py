@@ -6,7 +6,6 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Callable
 from typing import Protocol
 
 import h11
@@ -30,6 +29,10 @@ class Gate(Protocol):
 
     def refused(self, what: str, why: str) -> None:
         """A request was refused."""
+        ...
+
+    def trusted(self) -> None:
+        """A client that was let through completed the TLS handshake."""
         ...
 
     def distrusted(self, address: str, why: str) -> None:
@@ -117,29 +120,29 @@ class Proxy:
             return False
         early, _ = conn.trailing_data
         await wire.send_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        tls = _ClientTls(sock, self._context, early, lambda why: self._gate.distrusted(f"{host}:{port}", why))
+        tls = _ClientTls(sock, self._context, early, f"{host}:{port}", self._gate)
         return self._gate.passed(host, port, tls)
 
 
 class _ClientTls(TlsWire):
-    """TLS that says when the client does not go on with it."""
+    """TLS that says whether the client goes on with it."""
 
-    def __init__(
-        self, sock: socket.socket, context: ssl.SSLContext, early: bytes, distrusted: Callable[[str], None]
-    ) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, early: bytes, address: str, gate: Gate) -> None:
         super().__init__(sock, context)
         self._incoming.write(early)
-        self._distrusted = distrusted
+        self._address = address
+        self._gate = gate
 
     async def _shake_hands(self) -> None:
         try:
             await super()._shake_hands()
         except ssl.SSLEOFError:
-            self._distrusted("it ended the connection in the TLS handshake")
+            self._gate.distrusted(self._address, "it ended the connection")
             raise
         except ssl.SSLError as error:
-            self._distrusted((error.reason or str(error)).replace("_", " ").lower())
+            self._gate.distrusted(self._address, (error.reason or str(error)).replace("_", " ").lower())
             raise
+        self._gate.trusted()
 
 
 async def _head(conn: h11.Connection, wire: SocketWire) -> h11.Request | None:

@@ -80,7 +80,8 @@ def test_who_does_not_trust_the_authority_is_told(folder: Path, capsys: pytest.C
     (folder / "own.py").write_text(
         (PROGRAMS / "hard_coded.py").read_text("utf-8").replace("import asyncio\n", f"{own}import asyncio\n")
     )
-    run(adapter("string", sys.executable, "own.py"), "book/start-up/plain", scale=0.2)
+    status, _ = run(adapter("string", sys.executable, "own.py"), "book/start-up/plain", scale=0.2)
+    assert status == 3
     err = capsys.readouterr().err
     assert "the client gave up the TLS handshake with ws.kraken.com:443" in err
     assert "it does not trust the run's authority" in err
