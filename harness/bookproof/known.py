@@ -33,19 +33,30 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     link: str | None = None
     expires: datetime.date | None = None
     """The last day on which the entry holds (UTC)."""
+    sometimes: bool = False
+    """A race in the client: it fails in some runs only. Such an entry does not go stale while its check passes, so it has
+    to say in ``expires`` when it is looked at again."""
 
 
 def load_known(path: Path) -> tuple[Known, ...]:
     """Read a known-failures file (YAML or JSON: a list of entries)."""
     data = parsed(path)
     try:
-        return tuple(msgspec.convert([] if data is None else data, list[Known]))
+        entries = tuple(msgspec.convert([] if data is None else data, list[Known]))
     except msgspec.ValidationError as error:
         raise UsageError(
             str(error),
             where=Where(str(path)),
             hint="an entry is {case: …, check: S1, anomaly: …, reason: …, link: …}",
         ) from None
+    endless = next((entry for entry in entries if entry.sometimes and entry.expires is None), None)
+    if endless is not None:
+        raise UsageError(
+            f"the entry {endless.case} {endless.check} fails only sometimes, but has no day on which it is looked at again",
+            where=Where(str(path)),
+            hint="add expires: YEAR-MONTH-DAY: what passes by itself now and then would never go stale",
+        )
+    return entries
 
 
 def parsed(path: Path, *, round_trip: bool = False) -> object:
@@ -126,6 +137,9 @@ def apply_known(
             stale.append((entry, f"{label}: {different[number]}"))
         elif not met:
             stale.append((entry, f"{label}: there is no such case"))
+        elif entry.sometimes and entry.expires is not None:
+            if entry.expires < today:
+                stale.append((entry, f"{label}: the entry expired on {entry.expires}"))
         elif done.issuperset(met):
             stale.append((entry, f"{label}: does not fail any more"))
     return Judged(

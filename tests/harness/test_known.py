@@ -66,6 +66,17 @@ def test_stale_is_what_passes_and_what_does_not_exist_but_not_what_was_not_run()
     assert judged([passes], entry(case="*/book/gap/*"))[1] != ()
 
 
+def test_what_fails_only_sometimes_is_not_stale_until_its_day() -> None:
+    passes = result("book/gap/single", Verdict.PASS, [check("S1", verdict=Verdict.PASS)])
+    later, earlier = TODAY + datetime.timedelta(days=1), TODAY - datetime.timedelta(days=1)
+    assert judged([passes], entry(sometimes=True, expires=later)) == ([False], ())
+    assert judged([FAILS], entry(sometimes=True, expires=later), entry(name="E1")) == ([True], ())
+    assert judged([FAILS], entry(sometimes=True, expires=earlier), entry(name="E1"))[0] == [False]
+    (stale,) = judged([passes], entry(sometimes=True, expires=earlier))[1]
+    assert stale.endswith(f"the entry expired on {earlier}")
+    assert judged([passes], entry(expires=later))[1], "without the word it is stale at once"
+
+
 def test_two_entries_for_one_failure_are_both_in_use() -> None:
     assert judged([FAILS], entry(), entry(case="*"), entry(name="E1")) == ([True], ())
 
@@ -140,6 +151,7 @@ def test_a_file_is_yaml_or_json(tmp_path: Path) -> None:
         ("- {case: a, check: S1, reason: r, anomoly: x}", "unknown field `anomoly`"),
         ("- {case: a, check: S1, reason: r, expires: soon}", "expires"),
         ("- {case: a, check: S1, reason: r, expires: 2027-02-31}", "not YAML"),
+        ("- {case: a, check: S1, reason: r, sometimes: true}", "no day on which it is looked at again"),
         ("- {case: a, case: b}", "duplicate key"),
     ],
 )
