@@ -32,4 +32,4 @@ def test_known_failures_are_of_cases_that_there_are() -> None:
 @pytest.mark.skipif(importlib.util.find_spec("kraken") is None, reason="python-kraken-sdk is not installed here")
 def test_the_adapter_keeps_the_protocol() -> None:
     results = trio.run(check_adapter, [sys.executable, str(HERE / "python_kraken_sdk_adapter.py")])
-    assert [f"{name}: {message}" for name, ok, message in results if not ok] == []
+    assert [f"{check.name}: {check.message}" for check in results if not check.ok] == []

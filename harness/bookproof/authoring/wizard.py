@@ -22,6 +22,7 @@ from bookproof_exchange.market.events import Shape, ShapeKind
 from bookproof_exchange.scenario import model
 from bookproof_exchange.scenario.applicable import applicable
 from bookproof_exchange.scenario.detect import check
+from bookproof_exchange.scenario.lint import lint
 from bookproof_exchange.scenario.problems import Problem
 from bookproof_exchange.scenario.shorthand import short_scenario
 from bookproof_exchange.scenario.write import flow
@@ -133,16 +134,20 @@ def compose(answers: Answers, dialects: Sequence[Dialect], examples: Sequence[mo
     if kind in _EITHER and answers.expected is None and place == "stream":
         expected = "any"
     asked = [dialect for dialect in dialects if not answers.dialects or dialect.name in answers.dialects]
+    able = [dialect for dialect in asked if kind == NOTHING or fault_named(kind).lacking(dialect) is None]
     scenario = model.Scenario(
         id=answers.id,
         title=answers.title,
         purpose=answers.purpose or _PURPOSES[expected],
-        rules=_rules(kind, place, asked, examples),
+        rules=_rules(kind, place, able or asked, examples),
         needs=_needs(kind, place, expected),
         dialects=answers.dialects or None,
         script=tuple(_script(kind, place, expected, answers.shape)),
         expect=_EXPECT[expected],
     )
+    bad_id = next((problem for problem in lint(scenario, ()) if problem.code == "bad-id"), None)
+    if bad_id is not None:
+        raise UsageError(bad_id.message, hint=bad_id.hint)
     return _fair(scenario, asked)
 
 
@@ -283,7 +288,8 @@ def _fair(scenario: model.Scenario, dialects: Sequence[Dialect]) -> Draft:
             f"this can be asked on no dialect ({reasons})", hint="choose another fault, place or expectation"
         )
     named = [name for name in left if applicable(scenario, _of(dialects, name)) is None]
-    if named:  # it could be expressed there, but what is expected would not be fair
+    # it could be expressed there, but what is expected would not be fair; or it was asked for there, and cannot be
+    if named or (left and scenario.dialects is not None):
         scenario = msgspec.structs.replace(scenario, dialects=tuple(good))
     return Draft(scenario=scenario, left_out=left)
 
@@ -329,7 +335,10 @@ def _lines(draft: Draft, schema: str | None) -> Iterator[str]:
         rows.append((f"# not on {name}: {' '.join(reason.split())}", ""))
     rows += [("", ""), ("script:", "")]
     assert isinstance(script, list)
-    rows += [(f"  - {flow(step, top=True)}", say(spoken)) for step, spoken in zip(script, scenario.script, strict=True)]
+    rows += [
+        (f"  - {flow(step, top=True)}", say(spoken).partition(";")[0])
+        for step, spoken in zip(script, scenario.script, strict=True)
+    ]
     rows += [("", ""), ("expect:", "beyond what is always asked: no wrong book is ever shown as live")]
     assert isinstance(expect, dict)
     rows.append((f"  resync: {scenario.expect.resync}", _RESYNC[scenario.expect.resync]))

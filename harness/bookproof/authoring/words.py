@@ -93,6 +93,7 @@ def say_fault(fault: specs.Fault) -> str:
             return f"the next update comes late, after the {_many(by, 'update')} behind it{_first(shape)}"
         case specs.Edited(edit=edit, count=count, value=value, shape=shape):
             said = EDITS[edit].replace("(``value``) ", "").replace("``value``", "some").rstrip(".")
+            said = said[0].lower() + said[1:]
             number = "" if value is None else f" (value {value})"
             return f"the next {_many(count, 'update', 'is', 'are')} altered: {said}{number}{_first(shape)}"
         case specs.Fragmented(count=count, pieces=pieces, between=between):

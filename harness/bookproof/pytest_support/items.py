@@ -51,6 +51,8 @@ class CaseItem(pytest.Item):
             raise pytest.skip.Exception("slow (--bookproof-slow runs it)", _use_item_location=True)
         result, again, transcript = self.run.judge(self.case, node=self._node())
         self.bookproof_outcome = {"id": self.case.id, "result": msgspec.to_builtins(result)}
+        if self.run.detail is not None:
+            self.bookproof_outcome["detail"] = msgspec.to_builtins(self.run.detail)
         self.user_properties += [("bookproof_verdict", str(result.verdict)), ("bookproof_seed", result.seed)]
         if transcript is not None:
             self.user_properties.append(("bookproof_transcript", transcript))

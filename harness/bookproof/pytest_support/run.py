@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # these bring trio: not before there is a case to run
     from bookproof.known import Known
     from bookproof.pytest_support.client import Client
     from bookproof.pytest_support.portal import Portal
-    from bookproof.results import CaseResult
+    from bookproof.results import CaseResult, Detail
 
 
 class Run:
@@ -26,6 +26,8 @@ class Run:
         self.config = config
         self.settings = settings.read(config)
         self.summary = Summary(self.settings)
+        self.detail: Detail | None = None
+        """Of the case that was judged last, where a report is wanted: what its page draws."""
         if self.settings.known_failures is not None:
             self.known  # noqa: B018 - a file that cannot be read is said before anything runs
         config.pluginmanager.register(_Listener(self.summary), "bookproof-listener")
@@ -88,6 +90,12 @@ class Run:
         if report is not None and result.failing and result.known is None:
             changes["scenario_file"] = failures.write(case, result, report)
         result = msgspec.structs.replace(result, **changes)
+        self.detail = None
+        if report is not None:
+            from bookproof.report.page.pack import detail
+
+            run.result = result
+            self.detail = detail(run)
         return result, again, None if path is None else str(path)
 
     @functools.cached_property

@@ -82,10 +82,12 @@ class Summary:
             terminal.write_line(note)
 
     def _report(self, results: list[CaseResult], slow: list[str], *, interrupted: bool) -> None:
+        import msgspec
+
         from bookproof import __version__
         from bookproof.report.api import Everyone, make
         from bookproof.report.api import Settings as ReporterSettings
-        from bookproof.results import CaseFinished, RunFinished, RunStarted, Trouble
+        from bookproof.results import CaseFinished, Detail, RunFinished, RunStarted, Trouble
         from bookproof.suite import exit_status
 
         folder = self._settings.report
@@ -103,7 +105,8 @@ class Summary:
             )
         )
         for result in results:
-            emit(CaseFinished(result=result))
+            packed = self._outcomes[result.id].get("detail")
+            emit(CaseFinished(result=result, detail=None if packed is None else msgspec.convert(packed, Detail)))
         troubles = [Trouble(status=2, message=problem) for problem in self.problems]
         for trouble in troubles:
             emit(trouble)
