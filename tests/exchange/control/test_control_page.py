@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import Page, browser, found
 from control_kit import Stand, stand
 
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.scenario.detect import check
 from bookproof_exchange.scenario.load import loads
+from browser import Page, browser, contrast, found
 
 PROGRAM = found()
 needs_browser = pytest.mark.skipif(
@@ -163,13 +163,3 @@ def test_the_colours_can_be_read() -> None:
         for ink, ground in pairs:
             ratio = contrast(colours[ink], colours[ground])
             assert ratio >= 4.5, f"{name}: {ink} on {ground} is {ratio:.2f}"
-
-
-def contrast(one: str, two: str) -> float:
-    def luminance(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    bright, dim = sorted((luminance(one), luminance(two)), reverse=True)
-    return (bright + 0.05) / (dim + 0.05)

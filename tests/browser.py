@@ -1,4 +1,4 @@
-"""A real browser, driven by its DevTools protocol: no more than the tests of the live page need."""
+"""A real browser, driven by its DevTools protocol: no more than the tests of the pages need."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 def found() -> str | None:
     """The program of a browser, or None. ``BOOKPROOF_BROWSER`` names another one."""
     return os.environ.get("BOOKPROOF_BROWSER") or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+def contrast(one: str, two: str) -> float:
+    """Of two colours, ``#rrggbb``: WCAG 2.2, relative luminance."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    bright, dim = sorted((luminance(one), luminance(two)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
 
 
 class Page:
