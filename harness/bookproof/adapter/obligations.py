@@ -15,7 +15,7 @@ import trio
 from bookproof.adapter.raw_process import Failed, RawProcess, hello_line, kind_of
 from bookproof.adapter.stand import Stand, stand
 from bookproof.drivers import protocol
-from bookproof.drivers.api import BookShown, ClientInfo, EventShown, Start, Started, Unsupported
+from bookproof.drivers.api import BookShown, ClientInfo, Shown, Start, Started, Unsupported
 from bookproof.probe import NONSENSE, nonsense
 from bookproof_exchange.dialects import DIALECTS
 from bookproof_exchange.dialects.api import Dialect
@@ -199,7 +199,7 @@ def _same_case(says: protocol.Says, case: str, *, optional: bool = False) -> Non
 
 async def _started(process: RawProcess, start: Start) -> None:
     says = await process.answer("start", process.timing.start)
-    while isinstance(says.what, EventShown):  # a client may have something to report already
+    while isinstance(says.what, Shown):  # a client may have something to show already
         _same_case(says, start.case)
         says = await process.answer("start", process.timing.start)
     if isinstance(says.what, Unsupported):
