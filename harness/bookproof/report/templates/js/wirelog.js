@@ -103,7 +103,7 @@ function wireLog(data, state) {
         el("td", { class: "num" }, name), el("td", { class: "num" }, seconds(mark.t)), el("td", { class: "who" }, WHO[mark.l] + (mark.c ? " " + mark.c : "")),
         el("td", {}, wrong ? "✕ " : "", mark.s, " ", fold));
       rows.set(mark.p, row);
-      return opened.has(mark.p) ? [row, el("tr", {}, el("td", { colspan: 4 }, payloadOf(data, mark)))] : [row];
+      return mark.n && opened.has(mark.p) ? [row, el("tr", {}, el("td", { colspan: 4 }, payloadOf(data, mark)))] : [row];
     }));
     before.disabled = start === 0;
     after.disabled = start + PAGE >= listed.length;
