@@ -66,6 +66,8 @@ class ServerLike(Protocol):
 
     def perform(self, actions: Sequence[Action]) -> None: ...
 
+    def flush(self) -> None: ...
+
 
 class Venue(Protocol):
     """Where a case's exchange can be reached: a listener on loopback, or an in-memory network."""
@@ -266,6 +268,7 @@ class _Running:
         match wait:
             case Perform(actions=actions):
                 server.perform(actions)
+                server.flush()
                 await trio.lowlevel.checkpoint()
                 return True
             case Until(ready=ready, limit=limit):

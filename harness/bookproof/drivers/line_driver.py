@@ -40,6 +40,10 @@ class Transport(Protocol):
         """trio.BrokenResourceError when the other end is closed."""
         ...
 
+    def send_now(self, data: bytes) -> bool:
+        """Send all of it without waiting. False where that cannot be: then nothing was sent."""
+        ...
+
     async def receive(self) -> bytes:
         """The next bytes in order; empty at the end of the adapter's output."""
         ...
@@ -245,6 +249,8 @@ class LineDriver:
 
     async def _send(self, what: str, limit: float, line: bytes) -> bool:
         """False: the adapter's end is closed. Never leaves half a line: cancelled before it or not at all."""
+        if not self._sending.locked() and self._transport.send_now(line):
+            return True
         async with self._sending:
             with trio.CancelScope(shield=True):
                 try:

@@ -88,10 +88,15 @@ class MemoryTransport:
     # The harness's end.
 
     async def send(self, data: bytes) -> None:
-        if self._ended.is_set() or not self._input_open:
+        if not self.send_now(data):
             raise trio.BrokenResourceError
+
+    def send_now(self, data: bytes) -> bool:
+        if self._ended.is_set() or not self._input_open:
+            return False
         self._to_client.append(data)
         self._client_wakes.set()
+        return True
 
     async def receive(self) -> bytes:
         while not self._from_client:

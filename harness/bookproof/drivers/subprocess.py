@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -151,14 +152,32 @@ class SubprocessTransport:
     async def send(self, data: bytes) -> None:
         await self._stdin.send_all(data)
 
-    async def receive(self) -> bytes:
+    def send_now(self, data: bytes) -> bool:
+        if len(data) > select.PIPE_BUF:  # up to this a pipe takes all or nothing (POSIX, write)
+            return False
         try:
-            piece = bytes(await self._stdout.receive_some(_PIECE))
-        except (trio.ClosedResourceError, trio.BrokenResourceError):
-            piece = b""
+            os.write(self._stdin.fileno(), data)
+        except OSError:  # full, closed, or broken: `send` will find out
+            return False
+        return True
+
+    async def receive(self) -> bytes:
+        piece = await self._read()
         if not piece:
             self._output_read.set()
         return piece
+
+    async def _read(self) -> bytes:
+        # Not the stream's own receive_some, which tries to read before it waits: there is hardly ever anything yet.
+        while (pipe := self._stdout.fileno()) >= 0:
+            try:
+                await trio.lowlevel.wait_readable(pipe)
+                return os.read(pipe, _PIECE)
+            except BlockingIOError:
+                pass
+            except (OSError, trio.ClosedResourceError):
+                break
+        return b""
 
     async def ended(self) -> str:
         await self._ended.wait()

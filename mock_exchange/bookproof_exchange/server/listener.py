@@ -267,6 +267,11 @@ class Server:
                 case Answer():
                     self._answer(action)
 
+    def flush(self) -> None:
+        """Send what was performed, as far as it goes without waiting. Without this it goes out as soon as nothing else
+        has to be done, and then it may be more that goes out together."""
+        self._pump.flush()
+
     def _find(self, number: int) -> Connection | None:
         connection = self._connections.get(number)
         if connection is None and not 0 < number <= self._count:

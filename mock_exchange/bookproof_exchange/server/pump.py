@@ -25,13 +25,17 @@ class Pump:
 
     async def run(self) -> None:
         """Until cancelled."""
-        ready = self._ready
         while True:
-            if not ready:
+            while not self._ready:
                 self._wake = trio.Event()
                 await self._wake.wait()
-            sent = 0
-            while ready and sent < CHUNK:
-                # A turn without a byte costs time, too.
-                sent += ready.popleft().turn() + 1024
+            self.flush()
             await trio.lowlevel.checkpoint()
+
+    def flush(self) -> None:
+        """Send now, without waiting: up to about one chunk. What is left has its turn when the loop comes to it."""
+        ready = self._ready
+        sent = 0
+        while ready and sent < CHUNK:
+            # A turn without a byte costs time, too.
+            sent += ready.popleft().turn() + 1024

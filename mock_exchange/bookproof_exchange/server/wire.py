@@ -119,13 +119,14 @@ class SocketWire(Wire):
         return taken
 
     async def receive(self) -> bytes:
-        while True:
-            # Before the read, so that a cancellation never swallows bytes.
-            await trio.lowlevel.checkpoint()
+        while self._sock.fileno() >= 0:
+            # Before the read, so that a cancellation never swallows bytes; and there is hardly ever anything to read yet.
+            await trio.lowlevel.wait_readable(self._sock)
             try:
                 return self._sock.recv(_READ)
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._sock)
+                pass
+        raise trio.ClosedResourceError
 
     async def end(self, polite: bool = True) -> None:
         with contextlib.suppress(OSError):
