@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from bookproof import collecting
 from bookproof.case_run import CaseRun, Venue
 from bookproof.cases.plan import Case, select
 from bookproof.cli.interrupt import run_interruptible
@@ -128,6 +129,7 @@ def execute(dialects: tuple[str, ...], patterns: tuple[str, ...], paths: tuple[s
             async def main() -> int:
                 return await run_on(factory, LoopbackVenue(tls=files))
 
+        collecting.spare()
         status = run_interruptible(main, saying="interrupted, ending the clients")
     finished = collected.finished
     if finished is not None and options.update_known_failures:

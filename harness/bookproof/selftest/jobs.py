@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from bookproof import collecting
 from bookproof.case_run import CaseRun
 from bookproof.cases.plan import Case
 from bookproof.cli.options import all_cases, dialects_named
@@ -62,7 +63,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 @functools.cache
 def catalogue(dialect: str) -> Mapping[str, Case]:
     """The built-in cases of a dialect by scenario, in their order."""
-    return {case.scenario.id: case for case in all_cases(dialects_named((dialect,)))[0]}
+    made = {case.scenario.id: case for case in all_cases(dialects_named((dialect,)))[0]}
+    collecting.spare()
+    return made
 
 
 def heavy(case: Case) -> bool:
