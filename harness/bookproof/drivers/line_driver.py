@@ -171,7 +171,8 @@ class LineDriver:
         if self._phase != "running":
             raise HarnessError(f"read of {symbol!r} while no case is running")
         self._read += 1
-        number, answer = self._read, _Answer[StateShown]()
+        number = self._read
+        answer: _Answer[StateShown] = _Answer()
         self._reads[number] = (symbol, answer)
         line = protocol.encode(protocol.ReadOut(id=number, symbol=symbol, channel=channel))
         try:

@@ -121,6 +121,8 @@ class Book:
 
     def truncate(self, depth: int) -> None:
         """Drop, on both sides, all but the best ``depth`` levels."""
+        if len(self._keys[0]) <= depth >= len(self._keys[1]):
+            return
         for side, keys in zip(Side, self._keys, strict=True):
             surplus = len(keys) - depth
             if surplus <= 0:
