@@ -31,6 +31,11 @@ from bookproof_exchange.market import Book, Instrument, Side, Truth
 #: its requests; and chains that hold the truth all say the same, so the oldest of them adds nothing.
 MOST_FOLLOWED = 32
 
+_ANYWHERE = Region()
+
+_READ = (evidence.Sent, evidence.Rest, evidence.Opened, evidence.Received, evidence.Closed)
+"""Nothing else says what a client was sent, or on which of its connections."""
+
 Reason = Literal["gap", "checksum", "closed", "malformed", "snapshot-lost", "superseded"]
 
 
@@ -104,7 +109,7 @@ class _Follower:
 
     def _true(self) -> bool:
         truth = self.reference.truths[self.symbol]
-        if self.region == Region():
+        if self.region == _ANYWHERE:
             return self.book.fingerprint() == truth.fingerprints(self.depth)[self.index]
         for side, worst in ((Side.BID, self.region.worst_bid), (Side.ASK, self.region.worst_ask)):
             mine = _within(self.book.levels(side), side, worst)
@@ -154,6 +159,8 @@ class Reference:
 
     def see(self, record: evidence.Evidence) -> None:
         """One piece of evidence."""
+        if not isinstance(record, _READ):
+            return
         match record:
             case evidence.Sent(message=message) if message.kind in (Kind.SNAPSHOT, Kind.UPDATE):
                 self._sent(record)

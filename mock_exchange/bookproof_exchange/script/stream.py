@@ -77,8 +77,12 @@ class TickStream:
         count = events if events is not None else self._random.randint(low, high)
         shape = self._shapes.popleft() if self._shapes else None
         # the steered event comes last, so that nothing in the same update undoes it
-        for _ in range(count - 1 if shape is not None else count):
-            self._extend(None)
+        unsteered = count - 1 if shape is not None else count
+        if self._impossible is None:
+            self._truth.ensure(self._truth.last + unsteered)
+        else:
+            for _ in range(unsteered):
+                self._extend(None)
         if shape is not None:
             self._extend(shape)
         self._end = self._truth.last
