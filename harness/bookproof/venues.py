@@ -9,7 +9,6 @@ import trio
 from bookproof.case_run import ServerLike
 from bookproof_exchange.script.exchange import Exchange
 from bookproof_exchange.server.listener import Server
-from bookproof_exchange.server.memory import connected
 from bookproof_exchange.server.tls import TlsFiles
 
 
@@ -35,17 +34,13 @@ class MemoryVenue:
     async def open(self, exchange: Exchange, nursery: trio.Nursery) -> tuple[ServerLike, str, str, str | None]:
         self._count += 1
         name = f"memory-{self._count}"
+        # cases that are over are no longer there, nor kept in memory with all their evidence
+        self._servers = {
+            known: served for known, served in self._servers.items() if not served[1].cancel_scope.cancel_called
+        }
         server = Server(exchange, compression=exchange.dialect.traits.compression)
         self._servers[name] = (server, nursery)
-        nursery.start_soon(self._serve, name, server)
         return server, f"ws://{name}", f"http://{name}", None
-
-    async def _serve(self, name: str, server: Server) -> None:
-        """As long as the case lasts; after it there is nothing at the URL."""
-        try:
-            await server.pump()
-        finally:
-            del self._servers[name]
 
     async def connect(self, url: str) -> trio.abc.Stream:
         """A stream to the exchange at a URL (only its host counts)."""
@@ -53,6 +48,8 @@ class MemoryVenue:
         if name not in self._servers:
             raise ConnectionRefusedError(f"no exchange at {url}")
         server, nursery = self._servers[name]
-        mine, theirs = connected()
+        from trio.testing import memory_stream_pair  # it brings pytest along, which runs over sockets need not wait for
+
+        mine, theirs = memory_stream_pair()
         nursery.start_soon(server.handle, theirs)
         return mine

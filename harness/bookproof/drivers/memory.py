@@ -88,15 +88,15 @@ class MemoryTransport:
     # The harness's end.
 
     async def send(self, data: bytes) -> None:
-        if not self.send_now(data):
-            raise trio.BrokenResourceError
-
-    def send_now(self, data: bytes) -> bool:
         if self._ended.is_set() or not self._input_open:
-            return False
+            raise trio.BrokenResourceError
         self._to_client.append(data)
         self._client_wakes.set()
-        return True
+
+    def send_now(self, data: bytes) -> bool:
+        # Never: a question takes its turns of the loop. In memory their number decides which task runs first, and that is
+        # a part of what the record of the self-test (kills.json) was made with.
+        return False
 
     async def receive(self) -> bytes:
         while not self._from_client:

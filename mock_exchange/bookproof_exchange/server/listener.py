@@ -30,7 +30,6 @@ from bookproof_exchange.server import http
 from bookproof_exchange.server.connection import Connection
 from bookproof_exchange.server.frames import Sharing
 from bookproof_exchange.server.handshake import judge
-from bookproof_exchange.server.memory import MemoryStream, MemoryWire
 from bookproof_exchange.server.pump import Pump
 from bookproof_exchange.server.tls import TlsFiles, TlsWire
 from bookproof_exchange.server.wire import GONE, SocketWire, StreamWire, Wire
@@ -187,13 +186,9 @@ class Server:
         return SocketWire(sock) if self._tls is None else TlsWire(sock, self._tls)
 
     async def handle(self, stream: trio.abc.Stream) -> None:
-        """Serve one connection on any stream. Returns when the connection is over. Works without `run`; a
-        `memory.MemoryStream` needs `pump` to run."""
-        await self._serve(MemoryWire(stream) if isinstance(stream, MemoryStream) else StreamWire(stream))
-
-    async def pump(self) -> None:
-        """Send what is to be sent, until cancelled: a part of `run`, for a server that does not listen."""
-        await self._pump.run()
+        """Serve one connection on any stream, for instance half of ``trio.testing.memory_stream_pair()``. Returns
+        when the connection is over. Works without `run`."""
+        await self._serve(StreamWire(stream))
 
     async def take(self, wire: Wire) -> None:
         """Serve one connection that somebody else accepted. Returns when it is over. Works while `run` does."""

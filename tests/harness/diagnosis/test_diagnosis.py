@@ -53,7 +53,7 @@ def weighed(dialect: str, scenario: str, mutant: str, info: ClientInfo = IDEAL_I
         ("kraken-v2", "book/gap/best-deleted", "ignores-checksum"),
         ("binance-spot", "book/gap/best-deleted", "ignores-gap"),
         ("binance-spot", "book/start-up/slow-snapshot", "drops-buffer"),
-        ("kraken-v2", "book/gap/single", "storms"),
+        ("binance-spot", "book/gap/single", "storms"),
         ("kraken-v2", "book/start-up/plain", "signed-checksum"),
         ("kraken-v2", "book/start-up/plain", "keeps-deleted"),
         ("kraken-v2", "book/window/evict-and-return", "no-truncation"),
